@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * What protects this connection, or this datagram: the kernel ABI.
+ *
+ * Sizes and alignments are the same for 32-bit and 64-bit user space. The
+ * generic-netlink messages are described in
+ * Documentation/netlink/specs/ipsec_token.yaml, the use of all of it in
+ * ipsec-token(7).
+ */
+#ifndef _UAPI_LINUX_IPSEC_TOKEN_H
+#define _UAPI_LINUX_IPSEC_TOKEN_H
+
+#include <linux/types.h>
+
+/*
+ * A protection token (pToken) is an opaque 64-bit handle. It means something
+ * only to the process that got it, in the network namespace it came from.
+ */
+#define IPSEC_PTOKEN_NONE	0ULL		/* known to be unprotected */
+#define IPSEC_PTOKEN_UNKNOWN	(~0ULL)		/* protection not known */
+
+/*
+ * Socket options, at SOL_IP on AF_INET sockets and at SOL_IP or SOL_IPV6 on
+ * AF_INET6 sockets.
+ *
+ * IPSEC_SO_PTOKEN, getsockopt only, __u64: the pToken of a connected socket.
+ * IPSEC_SO_RECVPTOKEN, int: deliver a pToken with every datagram.
+ */
+#define IPSEC_SO_PTOKEN		0x5350
+#define IPSEC_SO_RECVPTOKEN	0x5351
+
+/*
+ * Control message that comes with every datagram of a socket that set
+ * IPSEC_SO_RECVPTOKEN: level SOL_IP on AF_INET sockets, SOL_IPV6 on AF_INET6
+ * sockets (also for a datagram that came over IPv4), data one __u64.
+ */
+#define IPSEC_SCM_PTOKEN	IPSEC_SO_PTOKEN
+
+#define IPSEC_GENL_NAME			"ipsec_token"
+#define IPSEC_GENL_VERSION		1
+/* full events; needs CAP_NET_ADMIN over the network namespace */
+#define IPSEC_GENL_MCGRP_EVENTS		"events"
+/* "some answer may have changed", without saying which; for everyone */
+#define IPSEC_GENL_MCGRP_CHANGES	"changes"
+
+enum ipsec_cmd {
+	IPSEC_CMD_UNSPEC,
+
+	/* for everyone */
+	IPSEC_CMD_PTOKEN_GET,		/* do: A_PTOKEN -> A_PTOKEN, A_CONTEXT */
+	IPSEC_CMD_ALGORITHM_GET,	/* dump: A_ALGORITHM */
+
+	/* CAP_NET_ADMIN over the network namespace */
+	IPSEC_CMD_ALGORITHM_SET,	/* do: A_ALGORITHM_NAME, A_ALGORITHM_TRUSTED */
+	IPSEC_CMD_CONTEXT_GET,		/* do: A_CONTEXT_ID, dump: A_CONTEXT */
+	IPSEC_CMD_SOCKET_GET,		/* dump: A_SOCKET */
+	IPSEC_CMD_CONFIG_GET,		/* do: A_LINGER */
+	IPSEC_CMD_CONFIG_SET,		/* do: A_LINGER */
+	IPSEC_CMD_STATS_GET,		/* do: A_STATS */
+
+	/* notifications to the group "events" */
+	IPSEC_CMD_CONTEXT_NEW_NTF,	/* A_CONTEXT */
+	IPSEC_CMD_CONTEXT_CHANGE_NTF,	/* A_CONTEXT: SAs came or went */
+	IPSEC_CMD_CONTEXT_DEL_NTF,	/* A_CONTEXT_ID */
+	IPSEC_CMD_ALGORITHM_NTF,	/* A_ALGORITHM */
+	IPSEC_CMD_CONFIG_NTF,		/* A_LINGER */
+
+	/* notification to the group "changes" */
+	IPSEC_CMD_CHANGED_NTF,		/* A_GENERATION */
+
+	__IPSEC_CMD_MAX
+};
+
+#define IPSEC_CMD_MAX (__IPSEC_CMD_MAX - 1)
+
+/* top level of every message */
+enum ipsec_attr {
+	IPSEC_A_UNSPEC,
+	IPSEC_A_PAD,
+	IPSEC_A_PTOKEN,			/* u64 */
+	IPSEC_A_CONTEXT_ID,		/* u64, never used twice in a namespace */
+	IPSEC_A_CONTEXT,		/* nest of enum ipsec_context_attr */
+	IPSEC_A_SOCKET,			/* nest of enum ipsec_socket_attr */
+	IPSEC_A_ALGORITHM,		/* nest of enum ipsec_algorithm_attr */
+	IPSEC_A_ALGORITHM_NAME,		/* string, as xfrm names it */
+	IPSEC_A_ALGORITHM_TRUSTED,	/* u8, 0 or 1 */
+	IPSEC_A_LINGER,			/* u32, seconds */
+	IPSEC_A_STATS,			/* nest of enum ipsec_stats_attr */
+	IPSEC_A_GENERATION,		/* u32 */
+
+	__IPSEC_A_MAX
+};
+
+#define IPSEC_A_MAX (__IPSEC_A_MAX - 1)
+
+enum ipsec_context_attr {
+	IPSEC_CONTEXT_A_UNSPEC,
+	IPSEC_CONTEXT_A_PAD,
+	IPSEC_CONTEXT_A_ID,		/* u64, to CAP_NET_ADMIN only */
+	IPSEC_CONTEXT_A_PRIVACY,	/* u8, 0 or 1 */
+	IPSEC_CONTEXT_A_INTEGRITY,	/* u8, 0 or 1 */
+	IPSEC_CONTEXT_A_COMPRESSION,	/* u8, 0 or 1 */
+	IPSEC_CONTEXT_A_TUNNEL,		/* u8, 0 or 1 */
+	IPSEC_CONTEXT_A_END_TO_END,	/* u8, 0 or 1 */
+	IPSEC_CONTEXT_A_ESTABLISHED,	/* u64, seconds since the epoch */
+	IPSEC_CONTEXT_A_USERS,		/* u32, sockets; to CAP_NET_ADMIN only */
+	IPSEC_CONTEXT_A_SA,		/* nest of enum ipsec_sa_attr, several */
+
+	__IPSEC_CONTEXT_A_MAX
+};
+
+#define IPSEC_CONTEXT_A_MAX (__IPSEC_CONTEXT_A_MAX - 1)
+
+enum ipsec_direction {
+	IPSEC_DIRECTION_IN = 1,
+	IPSEC_DIRECTION_OUT,
+};
+
+/*
+ * One SA of a context. Where no SA of the context is alive, each SA that
+ * makes up the protection is described as it was last seen, without SPI,
+ * direction, encapsulation and lifetimes.
+ */
+enum ipsec_sa_attr {
+	IPSEC_SA_A_UNSPEC,
+	IPSEC_SA_A_PAD,
+	IPSEC_SA_A_DIRECTION,		/* u8, enum ipsec_direction */
+	IPSEC_SA_A_INDEX,		/* u8, place in the bundle, 0 outermost */
+	IPSEC_SA_A_SATYPE,		/* u8, SADB_SATYPE_* */
+	IPSEC_SA_A_MODE,		/* u8, XFRM_MODE_* */
+	IPSEC_SA_A_SPI,			/* be32 (IPComp: the CPI) */
+	IPSEC_SA_A_LOCAL,		/* 4 or 16 bytes, this end's address */
+	IPSEC_SA_A_PEER,		/* 4 or 16 bytes */
+	IPSEC_SA_A_REQID,		/* u32 */
+	IPSEC_SA_A_MARK,		/* u32 */
+	IPSEC_SA_A_MARK_MASK,		/* u32 */
+	IPSEC_SA_A_IF_ID,		/* u32 */
+	IPSEC_SA_A_SELECTOR,		/* struct xfrm_selector */
+	IPSEC_SA_A_EALG,		/* u8, SADB_EALG_* or 0: RFC 2367 has none */
+	IPSEC_SA_A_EALG_NAME,		/* string, as xfrm names it */
+	IPSEC_SA_A_EALG_BITS,		/* u16, key without salt and nonce */
+	IPSEC_SA_A_AALG,		/* u8, SADB_AALG_* or 0 */
+	IPSEC_SA_A_AALG_NAME,		/* string */
+	IPSEC_SA_A_AALG_BITS,		/* u16, key */
+	IPSEC_SA_A_ICV_BITS,		/* u16, of the authenticator or AEAD */
+	IPSEC_SA_A_CALG,		/* u8, SADB_X_CALG_* */
+	IPSEC_SA_A_CALG_NAME,		/* string */
+	IPSEC_SA_A_ESN,			/* flag */
+	IPSEC_SA_A_ENCAP_TYPE,		/* u16, UDP_ENCAP_* */
+	IPSEC_SA_A_ENCAP_SPORT,		/* be16 */
+	IPSEC_SA_A_ENCAP_DPORT,		/* be16 */
+	IPSEC_SA_A_OFFLOAD,		/* flag */
+	IPSEC_SA_A_LIFETIME,		/* struct xfrm_lifetime_cfg */
+	IPSEC_SA_A_ADD_TIME,		/* u64, seconds since the epoch */
+	IPSEC_SA_A_USE_TIME,		/* u64; to CAP_NET_ADMIN only */
+	IPSEC_SA_A_BYTES,		/* u64; to CAP_NET_ADMIN only */
+	IPSEC_SA_A_PACKETS,		/* u64; to CAP_NET_ADMIN only */
+
+	__IPSEC_SA_A_MAX
+};
+
+#define IPSEC_SA_A_MAX (__IPSEC_SA_A_MAX - 1)
+
+/* A TCP connection that is protected, or of which that is not known. */
+enum ipsec_socket_attr {
+	IPSEC_SOCKET_A_UNSPEC,
+	IPSEC_SOCKET_A_PAD,
+	IPSEC_SOCKET_A_FAMILY,		/* u16, AF_INET or AF_INET6 */
+	IPSEC_SOCKET_A_LOCAL,		/* 4 or 16 bytes */
+	IPSEC_SOCKET_A_LOCAL_PORT,	/* be16 */
+	IPSEC_SOCKET_A_PEER,		/* 4 or 16 bytes */
+	IPSEC_SOCKET_A_PEER_PORT,	/* be16 */
+	IPSEC_SOCKET_A_CONTEXT_ID,	/* u64, absent: not known */
+
+	__IPSEC_SOCKET_A_MAX
+};
+
+#define IPSEC_SOCKET_A_MAX (__IPSEC_SOCKET_A_MAX - 1)
+
+enum ipsec_algorithm_class {
+	IPSEC_ALGORITHM_ENCRYPTION = 1,
+	IPSEC_ALGORITHM_AUTHENTICATION,
+	IPSEC_ALGORITHM_AEAD,
+};
+
+enum ipsec_algorithm_attr {
+	IPSEC_ALGORITHM_A_UNSPEC,
+	IPSEC_ALGORITHM_A_NAME,		/* string, as xfrm names it */
+	IPSEC_ALGORITHM_A_CLASS,	/* u8, enum ipsec_algorithm_class */
+	IPSEC_ALGORITHM_A_TRUSTED,	/* u8, 0 or 1 */
+	IPSEC_ALGORITHM_A_DEFAULT,	/* u8, 0 or 1: trusted unless told */
+
+	__IPSEC_ALGORITHM_A_MAX
+};
+
+#define IPSEC_ALGORITHM_A_MAX (__IPSEC_ALGORITHM_A_MAX - 1)
+
+/* all u64; the first four are what is there now, the others count events */
+enum ipsec_stats_attr {
+	IPSEC_STATS_A_UNSPEC,
+	IPSEC_STATS_A_PAD,
+	IPSEC_STATS_A_CONTEXTS,
+	IPSEC_STATS_A_PATHS,		/* SAs and bundles that contexts hold */
+	IPSEC_STATS_A_CONNECTIONS,	/* TCP, protected or not known */
+	IPSEC_STATS_A_DATAGRAM_SOCKETS,	/* opted in */
+	IPSEC_STATS_A_CONTEXTS_CREATED,
+	IPSEC_STATS_A_CONTEXTS_GONE,
+	IPSEC_STATS_A_UNKNOWN_LIMIT,	/* not known: a limit was reached */
+	IPSEC_STATS_A_UNKNOWN_MEMORY,	/* not known: no memory */
+	IPSEC_STATS_A_UNKNOWN_FRAGMENTS,/* not known: put together after IPsec */
+	IPSEC_STATS_A_UNKNOWN_HANDSHAKE,/* not known: segments disagree or unseen */
+	IPSEC_STATS_A_UNKNOWN_OLD,	/* not known: older than the module */
+	IPSEC_STATS_A_TOKENS_REFUSED,	/* resolve: not a token of the asker */
+
+	__IPSEC_STATS_A_MAX
+};
+
+#define IPSEC_STATS_A_MAX (__IPSEC_STATS_A_MAX - 1)
+
+#endif /* _UAPI_LINUX_IPSEC_TOKEN_H */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _IPSEC_CONTEXT_H
+#define _IPSEC_CONTEXT_H
+
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/rhashtable-types.h>
+
+#include "sa.h"
+
+struct ipsec_net;
+
+/**
+ * struct ipsec_context - a protection context: this peer, protected this way
+ * @id: never used twice in its namespace
+ * @by_key: in &ipsec_net.context_keys
+ * @paths: &ipsec_path.list, RCU
+ * @users: sockets that hold the context
+ * @idle_since: jiffies since when neither path nor socket holds it; valid
+ *	while both are missing
+ * @established: seconds since the epoch
+ * @gone: no longer to be found, about to be freed
+ * @compression: IPComp has been seen to be part of it; never unset
+ * @end_to_end: part of the key: the protected addresses are those of the
+ *	traffic itself
+ * @tunnel: part of the key: an SA is in tunnel or BEET mode
+ * @nr: part of the key: number of SAs that make up the protection
+ * @rcu: frees it
+ * @sa: the SAs, outermost first: what they must be, and how they were last seen
+ *
+ * Found under RCU by id, by key or through a path. Guarded by &ipsec_net.lock
+ * but for what never changes.
+ */
+struct ipsec_context {
+	unsigned long id;
+	struct rhash_head by_key;
+	struct list_head paths;
+	unsigned int users;
+	unsigned long idle_since;
+	time64_t established;
+	bool gone;
+	bool compression;
+	bool end_to_end;
+	bool tunnel;
+	u8 nr;
+	struct rcu_head rcu;
+	struct ipsec_sa sa[];
+};
+
+/**
+ * struct ipsec_path - SAs that protected a packet, and the context they mean
+ * @node: in &ipsec_net.paths
+ * @list: in &ipsec_context.paths
+ * @context: where it leads, for as long as the path is there
+ * @rcu: frees it
+ * @end_to_end: as in the context
+ * @nr: number of SAs
+ * @x: the SAs, outermost first, each with a reference. Holding it is what
+ *	makes a comparison of pointers mean identity.
+ */
+struct ipsec_path {
+	struct rhash_head node;
+	struct list_head list;
+	struct ipsec_context *context;
+	struct rcu_head rcu;
+	bool end_to_end;
+	u8 nr;
+	struct xfrm_state *x[];
+};
+
+struct ipsec_path_key {
+	struct xfrm_state *const *x;
+	u8 nr;
+	bool end_to_end;
+};
+
+/* What a context means under the present list of untrusted algorithms. */
+struct ipsec_protection {
+	bool privacy;
+	bool integrity;
+	bool compression;
+};
+
+/* Default of &ipsec_net.linger, in seconds. */
+#define IPSEC_LINGER_DEFAULT	300
+
+struct ipsec_context *ipsec_context_by_id(struct ipsec_net *in, unsigned long id);
+struct ipsec_context *ipsec_context_by_path(struct ipsec_net *in,
+					    const struct ipsec_path_key *key);
+struct ipsec_context *ipsec_context_add_path(struct ipsec_net *in,
+					     const struct ipsec_path_key *key);
+bool ipsec_context_hold(struct ipsec_net *in, struct ipsec_context *context);
+void ipsec_context_release(struct ipsec_net *in, struct ipsec_context *context);
+void ipsec_context_protection(struct ipsec_net *in, struct ipsec_context *context,
+			      struct ipsec_protection *protection);
+void ipsec_context_reap_soon(struct ipsec_net *in);
+
+int ipsec_context_init_net(struct ipsec_net *in);
+void ipsec_context_exit_net(struct ipsec_net *in);
+#endif /* _IPSEC_CONTEXT_H */

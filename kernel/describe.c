@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Contexts, connections, algorithms and statistics as netlink attributes.
+ *
+ * Nothing here is a secret of an SA. How much traffic it has carried is told
+ * to administrators only, since others than the asker may have sent it.
+ */
+#include <linux/ipsec_token.h>
+#include <linux/pfkeyv2.h>
+#include <net/netlink.h>
+#include <net/sock.h>
+#include <net/xfrm.h>
+
+#include "algorithm.h"
+#include "context.h"
+#include "describe.h"
+#include "netns.h"
+
+/* While many SAs follow each other in a short time, the latest are told of. */
+#define MAX_SAS	10
+
+static int put_u64(struct sk_buff *skb, int attr, u64 value, int pad)
+{
+	return nla_put_u64_64bit(skb, attr, value, pad);
+}
+
+static int put_address(struct sk_buff *skb, int attr, const void *address, u16 family)
+{
+	return nla_put(skb, attr, family == AF_INET ? 4 : 16, address);
+}
+
+static u8 satype(u8 proto)
+{
+	switch (proto) {
+	case IPPROTO_ESP:
+		return SADB_SATYPE_ESP;
+	case IPPROTO_AH:
+		return SADB_SATYPE_AH;
+	case IPPROTO_COMP:
+		return SADB_X_SATYPE_IPCOMP;
+	default:
+		return SADB_SATYPE_UNSPEC;
+	}
+}
+
+/* What is known of an SA even after it has gone. */
+static int put_sa(struct sk_buff *skb, const struct ipsec_sa *sa, u8 index)
+{
+	const struct ipsec_sa_key *key = &sa->key;
+	const struct ipsec_sa_seen *seen = &sa->seen;
+
+	if (nla_put_u8(skb, IPSEC_SA_A_INDEX, index) ||
+	    nla_put_u8(skb, IPSEC_SA_A_SATYPE, satype(key->proto)) ||
+	    nla_put_u8(skb, IPSEC_SA_A_MODE, key->mode) ||
+	    put_address(skb, IPSEC_SA_A_LOCAL, &key->local, key->family) ||
+	    put_address(skb, IPSEC_SA_A_PEER, &key->peer, key->family) ||
+	    nla_put_u32(skb, IPSEC_SA_A_REQID, key->reqid) ||
+	    nla_put_u32(skb, IPSEC_SA_A_MARK, key->mark.v) ||
+	    nla_put_u32(skb, IPSEC_SA_A_MARK_MASK, key->mark.m) ||
+	    nla_put_u32(skb, IPSEC_SA_A_IF_ID, key->if_id) ||
+	    nla_put(skb, IPSEC_SA_A_SELECTOR, sizeof(key->selector), &key->selector))
+		return -EMSGSIZE;
+	if (seen->ealg &&
+	    (nla_put_u8(skb, IPSEC_SA_A_EALG, seen->ealg_sadb) ||
+	     nla_put_string(skb, IPSEC_SA_A_EALG_NAME, ipsec_algorithm(seen->ealg)->name) ||
+	     nla_put_u16(skb, IPSEC_SA_A_EALG_BITS, seen->ealg_bits)))
+		return -EMSGSIZE;
+	if (seen->aalg &&
+	    (nla_put_u8(skb, IPSEC_SA_A_AALG, seen->aalg_sadb) ||
+	     nla_put_string(skb, IPSEC_SA_A_AALG_NAME, ipsec_algorithm(seen->aalg)->name) ||
+	     nla_put_u16(skb, IPSEC_SA_A_AALG_BITS, seen->aalg_bits)))
+		return -EMSGSIZE;
+	if (seen->icv_bits && nla_put_u16(skb, IPSEC_SA_A_ICV_BITS, seen->icv_bits))
+		return -EMSGSIZE;
+	if (seen->esn && nla_put_flag(skb, IPSEC_SA_A_ESN))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_live(struct sk_buff *skb, struct xfrm_state *x,
+		    enum ipsec_direction direction, bool admin)
+{
+	struct xfrm_lifetime_cur now;
+
+	spin_lock_bh(&x->lock);
+	now = x->curlft;
+	spin_unlock_bh(&x->lock);
+
+	if (nla_put_u8(skb, IPSEC_SA_A_DIRECTION, direction) ||
+	    nla_put_be32(skb, IPSEC_SA_A_SPI, x->id.spi) ||
+	    nla_put(skb, IPSEC_SA_A_LIFETIME, sizeof(x->lft), &x->lft) ||
+	    put_u64(skb, IPSEC_SA_A_ADD_TIME, now.add_time, IPSEC_SA_A_PAD))
+		return -EMSGSIZE;
+	if (x->calg &&
+	    (nla_put_u8(skb, IPSEC_SA_A_CALG, x->props.calgo) ||
+	     nla_put_string(skb, IPSEC_SA_A_CALG_NAME, x->calg->alg_name)))
+		return -EMSGSIZE;
+	if (x->encap &&
+	    (nla_put_u16(skb, IPSEC_SA_A_ENCAP_TYPE, x->encap->encap_type) ||
+	     nla_put_be16(skb, IPSEC_SA_A_ENCAP_SPORT, x->encap->encap_sport) ||
+	     nla_put_be16(skb, IPSEC_SA_A_ENCAP_DPORT, x->encap->encap_dport)))
+		return -EMSGSIZE;
+	if (x->xso.dev && nla_put_flag(skb, IPSEC_SA_A_OFFLOAD))
+		return -EMSGSIZE;
+	if (admin &&
+	    (put_u64(skb, IPSEC_SA_A_USE_TIME, now.use_time, IPSEC_SA_A_PAD) ||
+	     put_u64(skb, IPSEC_SA_A_BYTES, now.bytes, IPSEC_SA_A_PAD) ||
+	     put_u64(skb, IPSEC_SA_A_PACKETS, now.packets, IPSEC_SA_A_PAD)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/**
+ * struct sa_list - the SAs of a context that have been told of
+ * @skb: to whom
+ * @admin: all of it
+ * @count: how many
+ * @x: these, for comparison only
+ */
+struct sa_list {
+	struct sk_buff *skb;
+	bool admin;
+	unsigned int count;
+	const struct xfrm_state *x[MAX_SAS];
+};
+
+static int list_sa(struct sa_list *list, struct xfrm_state *x, u8 index,
+		   enum ipsec_direction direction)
+{
+	struct nlattr *nest;
+	struct ipsec_sa sa;
+	unsigned int i;
+
+	for (i = 0; i < list->count; i++)
+		if (list->x[i] == x)
+			return 0;
+	if (list->count == MAX_SAS)
+		return 0;
+	list->x[list->count++] = x;
+
+	nest = nla_nest_start(list->skb, IPSEC_CONTEXT_A_SA);
+	if (!nest)
+		return -EMSGSIZE;
+	ipsec_sa_describe(&sa, x, direction);
+	if (put_sa(list->skb, &sa, index) || put_live(list->skb, x, direction, list->admin))
+		return -EMSGSIZE;
+	nla_nest_end(list->skb, nest);
+	return 0;
+}
+
+/* An SA that was looked for, with the reference that came with it. */
+static int list_found(struct sa_list *list, struct xfrm_state *x, u8 index,
+		      enum ipsec_direction direction)
+{
+	int err;
+
+	if (!x)
+		return 0;
+	err = list_sa(list, x, index, direction);
+	xfrm_state_put(x);
+	return err;
+}
+
+/* The newest SAs that stand for the context, whether they carried anything or not. */
+static int list_latest(struct sa_list *list, struct net *net,
+		       struct ipsec_context *context, enum ipsec_direction direction)
+{
+	const struct ipsec_sa_key *key;
+	int err;
+	u8 i;
+
+	for (i = 0; i < context->nr; i++) {
+		key = &context->sa[i].key;
+		err = list_found(list, ipsec_sa_find(net, key, direction), i, direction);
+		if (!err && key->proto != IPPROTO_COMP)
+			err = list_found(list, ipsec_sa_find_ipcomp(net, key, direction),
+					 i + 1, direction);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int list_seen(struct sa_list *list, struct ipsec_context *context)
+{
+	struct ipsec_path *path;
+	int err;
+	u8 i;
+
+	list_for_each_entry_rcu(path, &context->paths, list) {
+		for (i = 0; i < path->nr; i++) {
+			if (!satype(path->x[i]->id.proto) || !ipsec_sa_valid(path->x[i]))
+				continue;
+			err = list_sa(list, path->x[i], i, IPSEC_DIRECTION_IN);
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+static int put_as_last_seen(struct sk_buff *skb, const struct ipsec_context *context)
+{
+	struct nlattr *nest;
+	u8 i;
+
+	for (i = 0; i < context->nr; i++) {
+		nest = nla_nest_start(skb, IPSEC_CONTEXT_A_SA);
+		if (!nest || put_sa(skb, &context->sa[i], i))
+			return -EMSGSIZE;
+		nla_nest_end(skb, nest);
+	}
+	return 0;
+}
+
+/**
+ * ipsec_describe_context - put a context into a message
+ * @skb: the message
+ * @in: where
+ * @context: found under RCU
+ * @admin: with what is for administrators only
+ *
+ * Context: any but hard interrupts, under RCU; takes locks of xfrm.
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipsec_describe_context(struct sk_buff *skb, struct ipsec_net *in,
+			   struct ipsec_context *context, bool admin)
+{
+	struct sa_list list = { .skb = skb, .admin = admin };
+	struct ipsec_protection protection;
+	struct nlattr *nest;
+
+	ipsec_context_protection(in, context, &protection);
+
+	nest = nla_nest_start(skb, IPSEC_A_CONTEXT);
+	if (!nest ||
+	    nla_put_u8(skb, IPSEC_CONTEXT_A_PRIVACY, protection.privacy) ||
+	    nla_put_u8(skb, IPSEC_CONTEXT_A_INTEGRITY, protection.integrity) ||
+	    nla_put_u8(skb, IPSEC_CONTEXT_A_COMPRESSION, protection.compression) ||
+	    nla_put_u8(skb, IPSEC_CONTEXT_A_TUNNEL, context->tunnel) ||
+	    nla_put_u8(skb, IPSEC_CONTEXT_A_END_TO_END, context->end_to_end) ||
+	    put_u64(skb, IPSEC_CONTEXT_A_ESTABLISHED, context->established,
+		    IPSEC_CONTEXT_A_PAD))
+		return -EMSGSIZE;
+	if (admin &&
+	    (put_u64(skb, IPSEC_CONTEXT_A_ID, context->id, IPSEC_CONTEXT_A_PAD) ||
+	     nla_put_u32(skb, IPSEC_CONTEXT_A_USERS, READ_ONCE(context->users))))
+		return -EMSGSIZE;
+
+	if (list_latest(&list, in->net, context, IPSEC_DIRECTION_IN) ||
+	    list_latest(&list, in->net, context, IPSEC_DIRECTION_OUT) ||
+	    list_seen(&list, context))
+		return -EMSGSIZE;
+	if (!list.count && put_as_last_seen(skb, context))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/**
+ * ipsec_describe_connection - put a TCP connection into a message
+ * @skb: the message
+ * @in: where
+ * @connection: found under RCU
+ *
+ * Context: under RCU.
+ * Return: 0; -EMSGSIZE; -ENOTCONN if it is not established or no longer.
+ */
+int ipsec_describe_connection(struct sk_buff *skb, struct ipsec_net *in,
+			      const struct ipsec_connection *connection)
+{
+	const struct sock *sk = connection->sk;
+	const struct inet_sock *inet = inet_sk(sk);
+	const struct ipsec_context *context;
+	struct nlattr *nest;
+	int err;
+
+	if (smp_load_acquire(&connection->state) == IPSEC_CONNECTION_OPENING)
+		return -ENOTCONN;
+	context = READ_ONCE(connection->context);
+
+	nest = nla_nest_start(skb, IPSEC_A_SOCKET);
+	if (!nest || nla_put_u16(skb, IPSEC_SOCKET_A_FAMILY, sk->sk_family))
+		return -EMSGSIZE;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6)
+		err = nla_put_in6_addr(skb, IPSEC_SOCKET_A_LOCAL, &sk->sk_v6_rcv_saddr) ?:
+		      nla_put_in6_addr(skb, IPSEC_SOCKET_A_PEER, &sk->sk_v6_daddr);
+	else
+#endif
+		err = nla_put_in_addr(skb, IPSEC_SOCKET_A_LOCAL, inet->inet_rcv_saddr) ?:
+		      nla_put_in_addr(skb, IPSEC_SOCKET_A_PEER, inet->inet_daddr);
+	if (err ||
+	    nla_put_be16(skb, IPSEC_SOCKET_A_LOCAL_PORT, inet->inet_sport) ||
+	    nla_put_be16(skb, IPSEC_SOCKET_A_PEER_PORT, inet->inet_dport) ||
+	    (context && put_u64(skb, IPSEC_SOCKET_A_CONTEXT_ID, context->id,
+				IPSEC_SOCKET_A_PAD)))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+
+	/* the memory of a socket may have become another one's under our eyes */
+	return ipsec_connection_find(in, sk) == connection ? 0 : -ENOTCONN;
+}
+
+/**
+ * ipsec_describe_algorithm - put an algorithm into a message
+ * @skb: the message
+ * @index: its place in the table
+ * @trusted: set of trusted algorithms
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipsec_describe_algorithm(struct sk_buff *skb, u8 index, u64 trusted)
+{
+	const struct ipsec_algorithm *algorithm = ipsec_algorithm(index);
+	struct nlattr *nest = nla_nest_start(skb, IPSEC_A_ALGORITHM);
+
+	if (!nest ||
+	    nla_put_string(skb, IPSEC_ALGORITHM_A_NAME, algorithm->name) ||
+	    nla_put_u8(skb, IPSEC_ALGORITHM_A_CLASS, algorithm->class) ||
+	    nla_put_u8(skb, IPSEC_ALGORITHM_A_TRUSTED, !!(trusted & BIT_ULL(index))) ||
+	    nla_put_u8(skb, IPSEC_ALGORITHM_A_DEFAULT, algorithm->trusted))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/**
+ * ipsec_describe_stats - put the statistics of a namespace into a message
+ * @skb: the message
+ * @in: the namespace
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipsec_describe_stats(struct sk_buff *skb, struct ipsec_net *in)
+{
+	struct nlattr *nest = nla_nest_start(skb, IPSEC_A_STATS);
+	unsigned int i;
+
+	if (!nest ||
+	    put_u64(skb, IPSEC_STATS_A_CONTEXTS, READ_ONCE(in->context_count),
+		    IPSEC_STATS_A_PAD) ||
+	    put_u64(skb, IPSEC_STATS_A_PATHS, atomic_read(&in->paths.nelems),
+		    IPSEC_STATS_A_PAD) ||
+	    put_u64(skb, IPSEC_STATS_A_CONNECTIONS, atomic_read(&in->connections.nelems),
+		    IPSEC_STATS_A_PAD) ||
+	    put_u64(skb, IPSEC_STATS_A_DATAGRAM_SOCKETS, atomic_read(&in->udp_sockets.nelems),
+		    IPSEC_STATS_A_PAD))
+		return -EMSGSIZE;
+
+	BUILD_BUG_ON(IPSEC_STATS_A_CONTEXTS_CREATED + __IPSEC_COUNT_MAX !=
+		     __IPSEC_STATS_A_MAX);
+	for (i = 0; i < __IPSEC_COUNT_MAX; i++)
+		if (put_u64(skb, IPSEC_STATS_A_CONTEXTS_CREATED + i,
+			    ipsec_counter_read(in, i), IPSEC_STATS_A_PAD))
+			return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}

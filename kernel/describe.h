@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _IPSEC_DESCRIBE_H
+#define _IPSEC_DESCRIBE_H
+
+#include <linux/types.h>
+
+#include "tcp.h"
+
+struct ipsec_context;
+struct ipsec_net;
+struct sk_buff;
+
+int ipsec_describe_context(struct sk_buff *skb, struct ipsec_net *in,
+			   struct ipsec_context *context, bool admin);
+int ipsec_describe_connection(struct sk_buff *skb, struct ipsec_net *in,
+			      const struct ipsec_connection *connection);
+int ipsec_describe_algorithm(struct sk_buff *skb, u8 index, u64 trusted);
+int ipsec_describe_stats(struct sk_buff *skb, struct ipsec_net *in);
+
+#endif /* _IPSEC_DESCRIBE_H */

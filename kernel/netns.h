@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _IPSEC_NETNS_H
+#define _IPSEC_NETNS_H
+
+#include <linux/atomic.h>
+#include <linux/percpu.h>
+#include <linux/rhashtable.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+
+/* Events counted for IPSEC_CMD_STATS_GET. */
+enum ipsec_counter {
+	IPSEC_COUNT_CONTEXTS_CREATED,
+	IPSEC_COUNT_CONTEXTS_GONE,
+	IPSEC_COUNT_UNKNOWN_LIMIT,
+	IPSEC_COUNT_UNKNOWN_MEMORY,
+	IPSEC_COUNT_UNKNOWN_FRAGMENTS,
+	IPSEC_COUNT_UNKNOWN_HANDSHAKE,
+	IPSEC_COUNT_UNKNOWN_OLD,
+	IPSEC_COUNT_TOKENS_REFUSED,
+	__IPSEC_COUNT_MAX
+};
+
+/**
+ * struct ipsec_net - all that the module keeps for one network namespace
+ * @net: the namespace
+ * @cookie: its cookie, which goes into every handle
+ * @dead: the namespace or the module is going: look up, but add nothing
+ * @trusted: set of algorithms that protect something here; written under @lock
+ * @linger: seconds that a context outlives its last SA and socket
+ * @generation: counts the changes told to the group "changes"
+ * @lock: guards @context_keys, @next_id, insertion into and removal from
+ *	@contexts and @paths, and every context's list of paths and users
+ * @contexts: by id
+ * @context_keys: contexts by what they stand for
+ * @paths: SAs and bundles that were seen, each leading to its context
+ * @next_id: id of the next context
+ * @context_count: contexts in @contexts
+ * @bundle_count: paths of more than one SA
+ * @reaping: @reap is due soon
+ * @reap: removes dead paths and contexts that nothing holds
+ * @connections: TCP connections that are not known to be in clear, by sock
+ * @old_connections: those of them that a next segment may yet decide
+ * @lost: a record could not be made: having none means nothing any more
+ * @watching: handshakes are watched: the netfilter hooks are in place
+ * @watch: puts them there
+ * @blind: SAs were in use before the hooks were in place
+ * @udp_sockets: datagram sockets that asked for tokens, by sock
+ * @counters: enum ipsec_counter
+ */
+struct ipsec_net {
+	struct net *net;
+	u64 cookie;
+	bool dead;
+
+	u64 trusted;
+	u32 linger;
+	atomic_t generation;
+
+	spinlock_t lock;
+	struct xarray contexts;
+	struct rhashtable context_keys;
+	struct rhashtable paths;
+	unsigned long next_id;
+	unsigned int context_count;
+	unsigned int bundle_count;
+	bool reaping;
+	struct delayed_work reap;
+
+	struct rhashtable connections;
+	atomic_t old_connections;
+	bool lost;
+	bool watching;
+	bool blind;
+	struct work_struct watch;
+
+	struct rhashtable udp_sockets;
+
+	u64 __percpu *counters;
+};
+
+extern unsigned int ipsec_net_id;
+
+static inline struct ipsec_net *ipsec_net(const struct net *net)
+{
+	return net_generic(net, ipsec_net_id);
+}
+
+static inline void ipsec_count(struct ipsec_net *in, enum ipsec_counter what)
+{
+	this_cpu_inc(in->counters[what]);
+}
+
+u64 ipsec_counter_read(const struct ipsec_net *in, enum ipsec_counter what);
+
+int ipsec_netns_init(void);
+void ipsec_netns_exit(void);
+
+#endif /* _IPSEC_NETNS_H */

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * TCP connections and the contexts that they were established under.
+ *
+ * There is a record of each connection that is not known to be in clear; one
+ * without a record is. Only handshake.c writes records.
+ */
+#include <linux/ipsec_token.h>
+#include <linux/slab.h>
+#include <net/tcp.h>
+#include <net/tcp_states.h>
+
+#include "context.h"
+#include "handle.h"
+#include "netns.h"
+#include "tcp.h"
+
+static const struct rhashtable_params connection_params = {
+	.head_offset = offsetof(struct ipsec_connection, node),
+	.key_offset = offsetof(struct ipsec_connection, sk),
+	.key_len = sizeof(struct sock *),
+	.automatic_shrinking = true,
+};
+
+/**
+ * ipsec_connection_find - find the record of a connection
+ * @in: its namespace
+ * @sk: its socket
+ *
+ * Context: under RCU.
+ * Return: the record or NULL.
+ */
+struct ipsec_connection *ipsec_connection_find(struct ipsec_net *in,
+					       const struct sock *sk)
+{
+	/* most of the time, on most machines, there is none at all */
+	if (!atomic_read(&in->connections.nelems))
+		return NULL;
+	return rhashtable_lookup(&in->connections, &sk, connection_params);
+}
+
+/**
+ * ipsec_connection_create - make a record of a connection
+ * @in: its namespace
+ * @sk: its socket
+ * @state: OPENING, OLD or UNKNOWN
+ *
+ * Without memory for it the absence of a record no longer tells anything;
+ * that is remembered.
+ *
+ * Context: any but hard interrupts; under the socket's lock, or with @sk held
+ * in the table of established sockets.
+ * Return: the record, or NULL.
+ */
+struct ipsec_connection *ipsec_connection_create(struct ipsec_net *in, struct sock *sk,
+						 enum ipsec_connection_state state)
+{
+	struct ipsec_connection *connection;
+	int err;
+
+	connection = kzalloc(sizeof(*connection), GFP_ATOMIC);
+	if (!connection)
+		goto lost;
+
+	connection->sk = sk;
+	connection->state = state;
+	err = rhashtable_lookup_insert_fast(&in->connections, &connection->node,
+					    connection_params);
+	if (err) {
+		kfree(connection);
+		if (err == -EEXIST)
+			return NULL;
+		goto lost;
+	}
+	if (state == IPSEC_CONNECTION_OLD)
+		atomic_inc(&in->old_connections);
+	return connection;
+
+lost:
+	ipsec_count(in, IPSEC_COUNT_UNKNOWN_MEMORY);
+	WRITE_ONCE(in->lost, true);
+	return NULL;
+}
+
+/**
+ * ipsec_connection_set - put down what is known of a connection
+ * @in: its namespace
+ * @connection: its record
+ * @state: what is known
+ * @context: under which it is, or its SYN was: the hold on it is handed over;
+ *	or NULL
+ *
+ * Context: any but hard interrupts; under the socket's lock.
+ */
+void ipsec_connection_set(struct ipsec_net *in, struct ipsec_connection *connection,
+			  enum ipsec_connection_state state,
+			  struct ipsec_context *context)
+{
+	if (connection->context)
+		ipsec_context_release(in, connection->context);
+	if (connection->state == IPSEC_CONNECTION_OLD)
+		atomic_dec(&in->old_connections);
+	WRITE_ONCE(connection->context, context);
+	/* pairs with the acquire in ipsec_tcp_ptoken() */
+	smp_store_release(&connection->state, state);
+}
+
+/**
+ * ipsec_connection_remove - forget a connection
+ * @in: its namespace
+ * @connection: its record
+ *
+ * Context: any but hard interrupts; under the socket's lock.
+ */
+void ipsec_connection_remove(struct ipsec_net *in, struct ipsec_connection *connection)
+{
+	if (rhashtable_remove_fast(&in->connections, &connection->node, connection_params))
+		return;
+	ipsec_connection_set(in, connection, IPSEC_CONNECTION_UNKNOWN, NULL);
+	kfree_rcu(connection, rcu);
+}
+
+/**
+ * ipsec_tcp_ptoken - the pToken of a TCP connection
+ * @sk: its socket
+ * @ptoken: the token
+ *
+ * Context: process context, without the socket's lock.
+ * Return: 0; -ENOTCONN if there is no connection; -ENODATA if it is not known
+ * what protected its handshake.
+ */
+int ipsec_tcp_ptoken(struct sock *sk, u64 *ptoken)
+{
+	struct ipsec_net *in = ipsec_net(sock_net(sk));
+	struct ipsec_connection *connection;
+	struct ipsec_context *context;
+	int err = 0;
+	u8 state;
+
+	/* the record was there before the socket was seen in its new state */
+	switch (inet_sk_state_load(sk)) {
+	case TCP_CLOSE:
+	case TCP_LISTEN:
+	case TCP_SYN_SENT:
+	case TCP_NEW_SYN_RECV:
+		return -ENOTCONN;
+	}
+
+	rcu_read_lock();
+	connection = ipsec_connection_find(in, sk);
+	if (!connection) {
+		*ptoken = IPSEC_PTOKEN_NONE;
+		if (READ_ONCE(in->lost))
+			err = -ENODATA;
+		goto out;
+	}
+
+	/* Of one still opening (Fast Open), its SYN has been accepted. */
+	state = smp_load_acquire(&connection->state);
+	context = READ_ONCE(connection->context);
+	if (context && state <= IPSEC_CONNECTION_PROTECTED)
+		*ptoken = ipsec_handle(in, context);
+	else if (state == IPSEC_CONNECTION_OPENING && READ_ONCE(connection->early) &&
+		 !READ_ONCE(connection->early_unknown))
+		*ptoken = IPSEC_PTOKEN_NONE;
+	else
+		err = -ENODATA;
+out:
+	rcu_read_unlock();
+	return err;
+}
+
+/**
+ * ipsec_tcp_init_net - make ready for connections in a namespace
+ * @in: the namespace
+ *
+ * Context: process context.
+ * Return: 0 or a negative errno.
+ */
+int ipsec_tcp_init_net(struct ipsec_net *in)
+{
+	return rhashtable_init(&in->connections, &connection_params);
+}
+
+static void connection_free(void *object, void *unused)
+{
+	kfree(object);
+}
+
+/**
+ * ipsec_tcp_exit_net - forget all connections of a namespace
+ * @in: the namespace, dead, with nobody looking for its connections any more
+ *
+ * Context: process context, may sleep.
+ */
+void ipsec_tcp_exit_net(struct ipsec_net *in)
+{
+	rhashtable_free_and_destroy(&in->connections, connection_free, NULL);
+}

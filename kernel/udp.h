@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _IPSEC_UDP_H
+#define _IPSEC_UDP_H
+
+#include <linux/types.h>
+
+struct ipsec_net;
+struct sock;
+
+int ipsec_udp_recvptoken_set(struct sock *sk, bool on);
+int ipsec_udp_recvptoken_get(struct sock *sk);
+int ipsec_udp_ptoken(struct sock *sk, u64 *ptoken);
+
+int ipsec_udp_init_net(struct ipsec_net *in);
+void ipsec_udp_exit_net(struct ipsec_net *in);
+int ipsec_udp_init(void);
+void ipsec_udp_exit(void);
+
+#endif /* _IPSEC_UDP_H */
