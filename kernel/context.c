@@ -260,7 +260,6 @@ static void context_succeed(struct ipsec_context *context,
 		context->sa[i].used |= latest->sa[i].used;
 		context->sa[i].seen = latest->sa[i].seen;
 	}
-	context->compression |= latest->compression;
 }
 
 static int context_insert(struct ipsec_net *in, struct ipsec_context *context)
@@ -418,21 +417,41 @@ void ipsec_context_release(struct ipsec_net *in, struct ipsec_context *context)
 	spin_unlock_bh(&in->lock);
 }
 
-/* A peer that may compress is one with which an IPComp SA exists. */
+static bool path_compresses(const struct ipsec_path *path)
+{
+	u8 i;
+
+	for (i = 0; i < path->nr; i++)
+		if (path->x[i]->id.proto == IPPROTO_COMP && ipsec_sa_valid(path->x[i]))
+			return true;
+	return false;
+}
+
+/*
+ * A peer that may compress is one with which an IPComp SA exists. While no SA
+ * is left at all, the last answer stands.
+ */
 static bool context_compression(struct ipsec_net *in, struct ipsec_context *context)
 {
+	bool compression = false;
+	struct ipsec_path *path;
 	struct xfrm_state *x;
 	u8 i;
 
-	for (i = 0; i < context->nr && !READ_ONCE(context->compression); i++) {
+	if (list_empty(&context->paths))
+		return READ_ONCE(context->compression);
+	list_for_each_entry_rcu(path, &context->paths, list)
+		compression |= path_compresses(path);
+	for (i = 0; i < context->nr && !compression; i++) {
 		x = ipsec_sa_find_ipcomp(in->net, &context->sa[i].key,
 					 IPSEC_DIRECTION_IN);
 		if (x) {
-			WRITE_ONCE(context->compression, true);
+			compression = true;
 			xfrm_state_put(x);
 		}
 	}
-	return READ_ONCE(context->compression);
+	WRITE_ONCE(context->compression, compression);
+	return compression;
 }
 
 /**

@@ -20,7 +20,7 @@ struct ipsec_net;
  *	while both are missing
  * @established: seconds since the epoch
  * @gone: no longer to be found, about to be freed
- * @compression: IPComp has been seen to be part of it; never unset
+ * @compression: IPComp was part of it when that was last looked at
  * @end_to_end: part of the key: the protected addresses are those of the
  *	traffic itself
  * @tunnel: part of the key: an SA is in tunnel or BEET mode

@@ -11,7 +11,9 @@
  *    since nothing comes between the two;
  *  - in process context it comes from the socket's backlog, through the
  *    function pointer with which a socket processes it. That of a socket with
- *    a handshake under way is ours for as long as it takes.
+ *    a handshake under way is ours for as long as it takes. TCP strips what it
+ *    puts there of its secpath, so at LOCAL_IN a note is taken of every
+ *    segment that may end up there.
  *
  * Whatever does not fit is reported as not known. So is a connection whose
  * handshake had two accepted segments that came under different contexts
@@ -29,6 +31,7 @@
 #include <linux/percpu.h>
 #include <linux/rwsem.h>
 #include <linux/tracepoint.h>
+#include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
 #include <net/ipv6.h>
 #include <net/tcp.h>
@@ -68,8 +71,7 @@ static DEFINE_PER_CPU(struct ipsec_segment, arrived);
 static bool closing;	/* the module: nothing new is begun */
 
 static void segment_fill(struct ipsec_segment *segment, struct ipsec_net *in,
-			 const struct sk_buff *skb, const struct tcphdr *th,
-			 bool reassembled)
+			 const struct sk_buff *skb, const struct tcphdr *th)
 {
 	struct ipsec_context *context;
 
@@ -80,14 +82,114 @@ static void segment_fill(struct ipsec_segment *segment, struct ipsec_net *in,
 	segment->fragment = false;
 	segment->child = NULL;
 
-	context = ipsec_secpath_context(in, skb, reassembled);
+	context = ipsec_secpath_context(in, skb,
+					ipsec_secpath_reassembled(skb, IPCB(skb), IP6CB(skb)));
 	segment->unknown = IS_ERR(context);
 	segment->id = IS_ERR_OR_NULL(context) ? 0 : context->id;
 }
 
-static void segment_arrives(const struct net *net, const struct sk_buff *skb, int offset)
+#define MAX_NOTES	4
+
+/**
+ * struct ipsec_handshake - a socket whose handshake is under way
+ * @backlog_rcv: what was in place of handshake_backlog_rcv()
+ * @now: the segment from the backlog that is being processed, or NULL; under
+ *	the socket's lock
+ * @lock: guards @notes and @next
+ * @next: the note to be overwritten next
+ * @notes: segments that may have gone to the backlog. A note with the address
+ *	of another segment that has gone is no danger: the new one passes
+ *	LOCAL_IN as well and has its own note.
+ * @rcu: frees it
+ */
+struct ipsec_handshake {
+	int (*backlog_rcv)(struct sock *sk, struct sk_buff *skb);
+	struct ipsec_segment *now;
+	spinlock_t lock;
+	unsigned int next;
+	struct {
+		const struct sk_buff *skb;
+		struct ipsec_segment segment;
+	} notes[MAX_NOTES];
+	struct rcu_head rcu;
+};
+
+/* The socket that a segment is for, with a reference. */
+static struct sock *segment_socket(struct net *net, struct sk_buff *skb,
+				   const struct tcphdr *th)
+{
+	struct inet_hashinfo *hashinfo = net->ipv4.tcp_death_row.hashinfo;
+
+	if (skb->protocol == htons(ETH_P_IP))
+		return __inet_lookup_established(net, hashinfo,
+						 ip_hdr(skb)->saddr, th->source,
+						 ip_hdr(skb)->daddr, ntohs(th->dest),
+						 inet_iif(skb), inet_sdif(skb));
+#if IS_ENABLED(CONFIG_IPV6)
+	return __inet6_lookup_established(net, hashinfo,
+					  &ipv6_hdr(skb)->saddr, th->source,
+					  &ipv6_hdr(skb)->daddr, ntohs(th->dest),
+					  inet6_iif(skb), inet6_sdif(skb));
+#else
+	return NULL;
+#endif
+}
+
+static void note_take(struct ipsec_handshake *handshake, const struct sk_buff *skb,
+		      const struct ipsec_segment *segment)
+{
+	unsigned int i;
+
+	spin_lock_bh(&handshake->lock);
+	for (i = 0; i < MAX_NOTES; i++)
+		if (handshake->notes[i].skb == skb)
+			break;
+	if (i == MAX_NOTES) {
+		i = handshake->next;
+		handshake->next = (i + 1) % MAX_NOTES;
+	}
+	handshake->notes[i].skb = skb;
+	handshake->notes[i].segment = *segment;
+	spin_unlock_bh(&handshake->lock);
+}
+
+static bool note_find(struct ipsec_handshake *handshake, const struct sk_buff *skb,
+		      struct ipsec_segment *segment)
+{
+	unsigned int i;
+
+	spin_lock_bh(&handshake->lock);
+	for (i = 0; i < MAX_NOTES; i++) {
+		if (handshake->notes[i].skb != skb)
+			continue;
+		*segment = handshake->notes[i].segment;
+		break;
+	}
+	spin_unlock_bh(&handshake->lock);
+	return i < MAX_NOTES;
+}
+
+static void segment_note(struct ipsec_net *in, struct sk_buff *skb,
+			 const struct tcphdr *th, const struct ipsec_segment *segment)
+{
+	struct ipsec_connection *connection;
+	struct ipsec_handshake *handshake;
+	struct sock *sk;
+
+	sk = segment_socket(in->net, skb, th);
+	if (!sk)
+		return;
+	connection = ipsec_connection_find(in, sk);
+	handshake = connection ? READ_ONCE(connection->handshake) : NULL;
+	if (handshake)
+		note_take(handshake, skb, segment);
+	sock_gen_put(sk);
+}
+
+static void segment_arrives(struct net *net, struct sk_buff *skb, int offset)
 {
 	struct ipsec_segment *segment = this_cpu_ptr(&arrived);
+	struct ipsec_net *in = ipsec_net(net);
 	const struct tcphdr *th;
 	struct tcphdr buffer;
 
@@ -96,8 +198,9 @@ static void segment_arrives(const struct net *net, const struct sk_buff *skb, in
 		segment->net = NULL;
 		return;
 	}
-	segment_fill(segment, ipsec_net(net), skb, th,
-		     ipsec_secpath_reassembled(skb, IPCB(skb), IP6CB(skb)));
+	segment_fill(segment, in, skb, th);
+	if (atomic_read(&in->opening) && (th->syn || atomic_read(&in->early)))
+		segment_note(in, skb, th, segment);
 }
 
 static unsigned int handshake_in4(void *priv, struct sk_buff *skb,
@@ -152,60 +255,77 @@ static const struct nf_hook_ops handshake_hooks[] = {
 	},
 };
 
-/* A socket's own function for its backlog, with a note of what is in work. */
+static struct ipsec_handshake *handshake_of(const struct sock *sk)
+{
+	struct ipsec_connection *connection;
+
+	connection = ipsec_connection_find(ipsec_net(sock_net(sk)), sk);
+	return connection ? connection->handshake : NULL;
+}
+
+/* In place of a socket's own function, with a note of what is in work. */
 static int handshake_backlog_rcv(struct sock *sk, struct sk_buff *skb)
 {
 	int (*backlog_rcv)(struct sock *sk, struct sk_buff *skb) = NULL;
-	struct ipsec_net *in = ipsec_net(sock_net(sk));
-	struct ipsec_connection *connection;
+	struct ipsec_handshake *handshake;
 	struct ipsec_segment segment = {};
 	int ret;
 
 	rcu_read_lock();
-	connection = ipsec_connection_find(in, sk);
-	if (connection) {
-		segment_fill(&segment, in, skb, tcp_hdr(skb),
-			     ipsec_secpath_reassembled(skb, &TCP_SKB_CB(skb)->header.h4,
-						       &TCP_SKB_CB(skb)->header.h6));
-		backlog_rcv = connection->backlog_rcv;
-		connection->segment = &segment;
+	handshake = handshake_of(sk);
+	if (handshake) {
+		backlog_rcv = handshake->backlog_rcv;
+		if (!note_find(handshake, skb, &segment))
+			segment.net = NULL;
+		handshake->now = &segment;
 	}
 	rcu_read_unlock();
 
 	ret = (backlog_rcv ?: sk->sk_prot->backlog_rcv)(sk, skb);
 
-	/* what was just done may have removed the record */
+	/* what was just done may have been the end of the handshake */
 	rcu_read_lock();
-	connection = ipsec_connection_find(in, sk);
-	if (connection)
-		connection->segment = NULL;
+	handshake = handshake_of(sk);
+	if (handshake)
+		handshake->now = NULL;
 	rcu_read_unlock();
 	return ret;
 }
 
-static void backlog_watch(struct ipsec_connection *connection)
+static void handshake_begin(struct ipsec_net *in, struct ipsec_connection *connection)
 {
-	struct sock *sk = connection->sk;
+	struct ipsec_handshake *handshake;
 
-	if (sk->sk_backlog_rcv == handshake_backlog_rcv)
+	handshake = kzalloc(sizeof(*handshake), GFP_ATOMIC);
+	if (!handshake)		/* what comes from the backlog is not known */
 		return;
-	connection->backlog_rcv = sk->sk_backlog_rcv;
-	sk->sk_backlog_rcv = handshake_backlog_rcv;
+	spin_lock_init(&handshake->lock);
+	handshake->backlog_rcv = connection->sk->sk_backlog_rcv;
+	connection->sk->sk_backlog_rcv = handshake_backlog_rcv;
+	atomic_inc(&in->opening);
+	WRITE_ONCE(connection->handshake, handshake);
 }
 
-static void backlog_unwatch(struct ipsec_connection *connection)
+static void handshake_end(struct ipsec_net *in, struct ipsec_connection *connection)
 {
+	struct ipsec_handshake *handshake = connection->handshake;
 	struct sock *sk = connection->sk;
 
+	if (!handshake)
+		return;
+	WRITE_ONCE(connection->handshake, NULL);
+	atomic_dec(&in->opening);
+	if (connection->early)
+		atomic_dec(&in->early);
 	/* unless somebody else has written there: IPv6 after a failed connect */
-	if (connection->backlog_rcv && sk->sk_backlog_rcv == handshake_backlog_rcv)
-		sk->sk_backlog_rcv = connection->backlog_rcv;
-	connection->backlog_rcv = NULL;
+	if (sk->sk_backlog_rcv == handshake_backlog_rcv)
+		sk->sk_backlog_rcv = handshake->backlog_rcv;
+	kfree_rcu(handshake, rcu);
 }
 
 static void connection_forget(struct ipsec_net *in, struct ipsec_connection *connection)
 {
-	backlog_unwatch(connection);
+	handshake_end(in, connection);
 	ipsec_connection_remove(in, connection);
 }
 
@@ -215,7 +335,7 @@ static struct ipsec_connection *connection_open(struct ipsec_net *in, struct soc
 
 	connection = ipsec_connection_create(in, sk, IPSEC_CONNECTION_OPENING);
 	if (connection)
-		backlog_watch(connection);
+		handshake_begin(in, connection);
 	return connection;
 }
 
@@ -228,8 +348,8 @@ static struct ipsec_segment *segment_now(const struct sock *sk,
 	struct ipsec_segment *segment;
 	__be16 ports[2];
 
-	if (connection && connection->segment)
-		segment = connection->segment;
+	if (connection && connection->handshake && connection->handshake->now)
+		segment = connection->handshake->now;
 	else if (in_softirq())
 		segment = this_cpu_ptr(&arrived);
 	else
@@ -274,6 +394,8 @@ static void connection_early(struct ipsec_net *in, struct ipsec_connection *conn
 
 	connection->early_unknown = segment_hold(in, segment, &context) < 0;
 	ipsec_connection_set(in, connection, IPSEC_CONNECTION_OPENING, context);
+	if (connection->handshake && !connection->early)
+		atomic_inc(&in->early);
 	WRITE_ONCE(connection->early, true);
 }
 
@@ -297,13 +419,13 @@ static void connection_established(struct ipsec_net *in, struct sock *sk,
 		}
 	}
 
-	if (connection)
-		backlog_unwatch(connection);
 	if (!err && !context) {
 		if (connection)
-			ipsec_connection_remove(in, connection);
+			connection_forget(in, connection);
 		return;
 	}
+	if (connection)
+		handshake_end(in, connection);
 
 	if (err)
 		ipsec_count(in, IPSEC_COUNT_UNKNOWN_HANDSHAKE);
@@ -409,7 +531,8 @@ static void probe_tcp_probe(void *data, struct sock *sk, struct sk_buff *skb)
 	struct ipsec_connection *connection;
 	struct ipsec_context *context;
 
-	if (!atomic_read(&in->old_connections) || READ_ONCE(in->dead))
+	/* what comes from the backlog has been stripped of its secpath */
+	if (!atomic_read(&in->old_connections) || READ_ONCE(in->dead) || !in_softirq())
 		return;
 
 	rcu_read_lock();
@@ -596,7 +719,7 @@ void ipsec_handshake_pre_exit_net(struct ipsec_net *in)
 }
 
 /* Give sockets with a handshake under way their own function back. */
-static void backlog_release(struct ipsec_net *in)
+static void handshakes_abandon(struct ipsec_net *in)
 {
 	struct ipsec_connection *connection;
 	struct rhashtable_iter iter;
@@ -607,7 +730,7 @@ static void backlog_release(struct ipsec_net *in)
 		rhashtable_walk_start(&iter);
 		sk = NULL;
 		while ((connection = rhashtable_walk_next(&iter))) {
-			if (IS_ERR(connection) || !READ_ONCE(connection->backlog_rcv))
+			if (IS_ERR(connection) || !READ_ONCE(connection->handshake))
 				continue;
 			/* the record goes before its socket does */
 			sk = connection->sk;
@@ -623,7 +746,7 @@ static void backlog_release(struct ipsec_net *in)
 		rcu_read_lock();
 		connection = ipsec_connection_find(in, sk);
 		if (connection)
-			backlog_unwatch(connection);
+			handshake_end(in, connection);
 		rcu_read_unlock();
 		release_sock(sk);
 		sock_put(sk);
@@ -678,7 +801,7 @@ void ipsec_handshake_exit(void)
 
 	down_read(&net_rwsem);
 	for_each_net(net)
-		backlog_release(ipsec_net(net));
+		handshakes_abandon(ipsec_net(net));
 	up_read(&net_rwsem);
 	probes_unregister();
 }

@@ -44,6 +44,8 @@ enum ipsec_counter {
  * @reap: removes dead paths and contexts that nothing holds
  * @connections: TCP connections that are not known to be in clear, by sock
  * @old_connections: those of them that a next segment may yet decide
+ * @opening: connections with a handshake under way
+ * @early: those of them of which a SYN has been accepted
  * @lost: a record could not be made: having none means nothing any more
  * @watching: handshakes are watched: the netfilter hooks are in place
  * @watch: puts them there
@@ -72,6 +74,8 @@ struct ipsec_net {
 
 	struct rhashtable connections;
 	atomic_t old_connections;
+	atomic_t opening;
+	atomic_t early;
 	bool lost;
 	bool watching;
 	bool blind;

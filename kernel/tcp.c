@@ -184,7 +184,10 @@ int ipsec_tcp_init_net(struct ipsec_net *in)
 
 static void connection_free(void *object, void *unused)
 {
-	kfree(object);
+	struct ipsec_connection *connection = object;
+
+	kfree(connection->handshake);
+	kfree(connection);
 }
 
 /**

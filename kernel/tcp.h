@@ -7,9 +7,8 @@
 #include <linux/rhashtable-types.h>
 
 struct ipsec_context;
+struct ipsec_handshake;
 struct ipsec_net;
-struct ipsec_segment;
-struct sk_buff;
 struct sock;
 
 enum ipsec_connection_state {
@@ -28,8 +27,7 @@ enum ipsec_connection_state {
  *	@early_unknown not set: in clear
  * @early_unknown: OPENING: not known under what
  * @context: held; of the connection or of its accepted SYN
- * @backlog_rcv: what was in place of handshake.c's own, or NULL
- * @segment: from the backlog, while it is processed
+ * @handshake: OPENING: what handshake.c keeps for it, or NULL
  * @rcu: frees it
  *
  * Written under the socket's lock only, which serializes all there is to say
@@ -42,8 +40,7 @@ struct ipsec_connection {
 	bool early;
 	bool early_unknown;
 	struct ipsec_context *context;
-	int (*backlog_rcv)(struct sock *sk, struct sk_buff *skb);
-	struct ipsec_segment *segment;
+	struct ipsec_handshake *handshake;
 	struct rcu_head rcu;
 };
 

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Everything is built below $(BUILD); the source tree stays clean.
+
+BUILD	?= build
+PREFIX	?= /usr/local
+DESTDIR	?=
+KDIR	?= $(lastword $(shell printf '%s\n' /usr/src/linux-headers-*-amd64 | sort -V))
+CFLAGS	?= -O2 -g
+
+VERSION	:= 0.1.0
+
+# The kernel that KDIR is for; a build tree knows it only once configured.
+KVER	:= $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+		$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
+
+override BUILD := $(abspath $(BUILD))
+MODULE	:= $(BUILD)/module-$(KVER)/ipsec_token.ko
+
+CPPFLAGS += -Iinclude -Iinclude/uapi -D_GNU_SOURCE
+WARN	:= -Wall -Wextra -Werror
+compile	= $(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP
+
+all: module lib tools selftests
+
+help:
+	@echo 'make              module, library, command and tests, as any user'
+	@echo 'make module|lib|tools|selftests'
+	@echo '                  one of them; KDIR= names the kernel to build for'
+	@echo 'make install      DESTDIR= PREFIX=/usr/local'
+	@echo 'make demo         watch it work in a guest'
+	@echo 'make check        all tests in a guest; TESTS="a b" SMP=2 MEM=1G'
+	@echo 'make bench        count instructions in a guest, into build/bench.json'
+	@echo 'make shell        a shell in the same guest, module loaded'
+	@echo 'make lint         checkpatch, sparse, W=1, kernel-doc, cppcheck, ...'
+	@echo 'make clean        remove build products, but not the downloaded kernel'
+	@echo 'make distclean    remove everything in build/'
+	@echo
+	@echo 'check, demo, bench, shell and lint first install missing Debian packages (as root).'
+	@echo 'They take KERNEL=bzImage GUESTMODULES=lib/modules to boot another kernel, whose'
+	@echo 'build tree is KDIR, and LOG=dir to let several runs go on at once.'
+
+# ------------------------------------------------------------------ module
+# src= separates the sources from M=, where kbuild leaves its products, so that
+# modules for several kernels do not get into each other's way.
+
+KBUILD	= $(MAKE) -C $(KDIR) M=$(dir $(MODULE)) src=$(CURDIR) W=1 \
+		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+
+module:
+	$(if $(KVER),,$(error no kernel headers found at KDIR=$(KDIR)))
+	@mkdir -p $(dir $(MODULE))kernel
+	@touch $(dir $(MODULE))Makefile
+	+$(KBUILD)
+
+# ----------------------------------------------------------------- library
+
+LIB	:= $(BUILD)/lib/libipsec-token
+SONAME	:= libipsec-token.so.0
+lib_obj	:= $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
+
+lib: $(LIB).a $(BUILD)/lib/$(SONAME) $(BUILD)/lib/ipsec-token.pc examples
+
+$(BUILD)/lib/%.o: lib/%.c
+	@mkdir -p $(@D)
+	$(compile) -fPIC -c -o $@ $<
+
+$(LIB).a: $(lib_obj)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/lib/$(SONAME): $(lib_obj) lib/libipsec-token.map
+	$(CC) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--no-undefined \
+		-Wl,--version-script=lib/libipsec-token.map -o $@ $(lib_obj) -lmnl
+	ln -sf $(SONAME) $(LIB).so
+
+$(BUILD)/lib/ipsec-token.pc: lib/ipsec-token.pc.in Makefile
+	@mkdir -p $(@D)
+	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@LIBDIR@,$${prefix}/lib,' \
+		-e 's,@INCLUDEDIR@,$${prefix}/include,' \
+		-e 's,@VERSION@,$(VERSION),' $< >$@
+
+# What the manual tells readers to copy from must compile.
+example_bin := $(patsubst %.c,$(BUILD)/%,$(wildcard lib/examples/*.c))
+
+examples: $(example_bin)
+
+$(BUILD)/lib/examples/%: lib/examples/%.c $(LIB).a
+	@mkdir -p $(@D)
+	$(compile) $(LDFLAGS) -o $@ $< $(LIB).a -lmnl -lpthread
+
+# ----------------------------------------------------------------- command
+
+tool_obj := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))
+
+tools: $(BUILD)/tools/ipsec-token
+
+$(BUILD)/tools/%.o: tools/%.c
+	@mkdir -p $(@D)
+	$(compile) -c -o $@ $<
+
+$(BUILD)/tools/ipsec-token: $(tool_obj) $(LIB).a
+	$(CC) $(LDFLAGS) -o $@ $^ -lmnl
+
+# ------------------------------------------------------------------- tests
+# Each selftests/*.c is one test, each selftests/helpers/*.c one program that
+# scripts call. abi32.c is built for both word sizes.
+
+KSELFTEST := $(BUILD)/kselftest
+test_bin := $(patsubst %.c,$(BUILD)/%,$(wildcard selftests/*.c selftests/helpers/*.c))
+test_bin += $(patsubst %.c,$(BUILD)/%_m32,$(wildcard selftests/abi32.c))
+
+selftests: $(test_bin)
+
+TEST_LIBS = $(LIB).a -Wl,--as-needed -lmnl -luring -lpthread
+$(BUILD)/selftests/helpers/netns: TEST_LIBS := -static
+
+$(KSELFTEST)/kselftest.h: selftests/qemu/kselftest.sh
+	selftests/qemu/kselftest.sh $(KSELFTEST)
+
+# -isystem: the kernel's headers are not written for -Wextra.
+$(BUILD)/selftests/%: selftests/%.c $(LIB).a $(KSELFTEST)/kselftest.h
+	@mkdir -p $(@D)
+	$(compile) -isystem $(KSELFTEST) $(LDFLAGS) -o $@ $< $(TEST_LIBS)
+
+# Only the kernel's ABI: there is no 32-bit libmnl to link with.
+$(BUILD)/selftests/%_m32: selftests/%.c $(KSELFTEST)/kselftest.h
+	@mkdir -p $(@D)
+	$(compile) -m32 -isystem $(KSELFTEST) $(LDFLAGS) -o $@ $<
+
+# ------------------------------------------------------------------- guest
+
+export TOP := $(CURDIR)
+export BUILD MODULE KVER KERNEL GUESTMODULES SMP MEM LOG
+
+packages:
+	@selftests/qemu/packages.sh
+
+# KDIR may only exist once the packages are there, so make starts over.
+check demo bench shell: packages
+	+@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory run-$@
+
+run-check:
+	@selftests/qemu/check.sh $(TESTS)
+
+run-demo run-bench run-shell: run-%:
+	@selftests/qemu/boot.sh $*
+
+lint: packages
+	+@$(MAKE) --no-print-directory -s $(KSELFTEST)/kselftest.h
+	@KDIR=$(KDIR) selftests/lint.sh
+
+# ----------------------------------------------------------------- install
+
+man	:= $(wildcard Documentation/man/*.[1-8])
+
+install: all
+	install -Dm 644 $(MODULE) $(DESTDIR)/lib/modules/$(KVER)/extra/ipsec_token.ko
+	install -Dm 644 include/uapi/linux/ipsec_token.h \
+		$(DESTDIR)$(PREFIX)/include/linux/ipsec_token.h
+	install -Dm 644 -t $(DESTDIR)$(PREFIX)/include/ipsec include/ipsec/*.h
+	install -Dm 755 $(BUILD)/lib/$(SONAME) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libipsec-token.so
+	install -Dm 644 $(LIB).a $(DESTDIR)$(PREFIX)/lib/libipsec-token.a
+	install -Dm 644 -t $(DESTDIR)$(PREFIX)/lib/pkgconfig $(BUILD)/lib/ipsec-token.pc
+	install -Dm 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/tools/ipsec-token
+	$(foreach m,$(man),install -Dm 644 -t \
+		$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m))) $(m) &&) :
+	install -Dm 644 -t $(DESTDIR)$(PREFIX)/share/ipsec-token \
+		$(wildcard Documentation/netlink/specs/*.yaml)
+	$(if $(DESTDIR),,depmod $(KVER) && ldconfig)
+
+# The downloaded kernel and headers are kept: they are no product of ours.
+clean:
+	rm -rf $(BUILD)/module-* $(BUILD)/lib $(BUILD)/tools $(BUILD)/selftests \
+		$(BUILD)/log $(BUILD)/bench.json
+
+distclean:
+	rm -rf $(BUILD)
+
+-include $(wildcard $(foreach d,lib lib/examples tools selftests \
+	selftests/helpers,$(BUILD)/$d/*.d))
+
+.PHONY: all help module lib examples tools selftests packages check demo bench shell \
+	run-check run-demo run-bench run-shell lint install clean distclean
+.DELETE_ON_ERROR:

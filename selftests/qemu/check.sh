@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# usage: check.sh [NAME...]
+#
+# Run the tests of $LIST (default selftests/tests.list), or those named, and
+# judge the outcome from what was logged. The last line printed is the total.
+#
+# Flags of the list that are dealt with here, the others in guest-run.sh:
+#	host    run on the host, without a guest
+#	smp=N   boot for it a guest with N processors
+
+set -eu
+
+here=$(dirname "$(readlink -f "$0")")
+LIST=${LIST:-$TOP/selftests/tests.list}
+LOG=${LOG:-$BUILD/log}
+SKIPS=${SKIPS:-$TOP/selftests/skips}
+SMP=${SMP:-2}
+export BUILD
+
+rm -rf "$LOG"
+mkdir -p "$LOG"
+
+# One file per boot, named for its number of processors: list.host, list.2
+if ! awk -v want="$*" -v dir="$LOG" -v smp="$SMP" '
+	BEGIN {
+		n = split(want, names)
+		for (i = 1; i <= n; i++)
+			wanted[names[i]] = 1
+	}
+	/^[ \t]*(#|$)/ { next }
+	{
+		known[$1] = 1
+		if (n && !($1 in wanted))
+			next
+		group = smp
+		for (i = 3; i <= NF; i++) {
+			if ($i == "host")
+				group = "host"
+			else if ($i ~ /^smp=/)
+				group = substr($i, 5)
+		}
+		print >(dir "/list." group)
+		total += $2
+		print $1 >(dir "/expected")
+	}
+	END {
+		for (name in wanted) {
+			if (!(name in known)) {
+				print "no test is called " name >"/dev/stderr"
+				exit 2
+			}
+		}
+	}' "$LIST"; then
+	exit 2
+fi
+
+# A test that runs on the host gets the same lines around it as in the guest.
+run_host() {
+	local name timeout status start
+
+	while read -r name timeout _; do
+		start=$SECONDS status=0
+		echo "# Subtest: $name"
+		timeout -k 5 "$timeout" "$TOP/selftests/$name.sh" </dev/null 2>&1 |
+			sed -u 's/^/    /'
+		status=${PIPESTATUS[0]}
+		[ "$status" = 0 ] && echo -n "ok" || echo -n "not ok"
+		echo " - $name # exit=$status seconds=$((SECONDS - start)) timeout=$timeout"
+	done <"$1"
+}
+
+verdict=("$LOG/expected" "$SKIPS")
+for list in "$LOG"/list.*; do
+	[ -e "$list" ] || continue
+	group=${list##*/list.}
+	log=$LOG/$group
+	mkdir -p "$log"
+	if [ "$group" = host ]; then
+		run_host "$list" | tee "$log/tests.log"
+	else
+		# A guest that hangs as a whole is given up on a little later
+		# than the last of its tests would have been.
+		export TIMEOUT
+		TIMEOUT=$(awk '{ t += $2 + 15 } END { print t + 120 }' "$list")
+		LIST=$list LOG=$log SMP=$group "$here/boot.sh" check ||
+			echo "guest with $group processors: exit $?"
+		verdict+=("$log/console.log")
+	fi
+	verdict+=("$log/tests.log")
+done
+
+awk -f "$here/verdict.awk" "${verdict[@]}"

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Settings and counters.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+static int linger_reply(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attr = ipsec_parse_find(nlh, IPSEC_A_LINGER);
+
+	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U32))
+		return -EPROTO;
+	*(uint32_t *)data = mnl_attr_get_u32(attr);
+	return 0;
+}
+
+/**
+ * config_show() - ipsec-token config show
+ * @argc: how many arguments
+ * @argv: the arguments
+ *
+ * Return: exit code.
+ */
+int config_show(int argc, char **argv)
+{
+	char buf[REQUEST_SIZE] __attribute__((__aligned__(8)));
+	struct nlmsghdr *nlh;
+	struct ipsec *ipsec;
+	uint32_t linger;
+
+	if (argc)
+		return usage("what is \"%s\"?", argv[0]);
+	if (admin_open(&ipsec))
+		return EXIT_FAILED;
+	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_CONFIG_GET, 0);
+	if (admin_talk(ipsec, nlh, linger_reply, &linger))
+		return admin_failed(ipsec);
+	ipsec_close(ipsec);
+
+	if (output.json) {
+		json_open(NULL, '{');
+		json_uint("linger", linger);
+		json_close();
+	} else {
+		printf("linger %" PRIu32 "\n", linger);
+	}
+	return EXIT_OK;
+}
+
+/**
+ * config_set() - ipsec-token config set linger SECONDS
+ * @argc: how many arguments
+ * @argv: the arguments
+ *
+ * Return: exit code.
+ */
+int config_set(int argc, char **argv)
+{
+	char buf[REQUEST_SIZE] __attribute__((__aligned__(8)));
+	struct nlmsghdr *nlh;
+	struct ipsec *ipsec;
+	uint64_t linger;
+
+	if (argc != 2 || !*argv[0] || strncmp("linger", argv[0], strlen(argv[0])) ||
+	    number_read(argv[1], UINT32_MAX, &linger))
+		return usage("config set takes linger and a number of seconds");
+	if (admin_open(&ipsec))
+		return EXIT_FAILED;
+	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_CONFIG_SET, NLM_F_ACK);
+	mnl_attr_put_u32(nlh, IPSEC_A_LINGER, linger);
+	if (admin_talk(ipsec, nlh, NULL, NULL))
+		return admin_failed(ipsec);
+	ipsec_close(ipsec);
+	return EXIT_OK;
+}
+
+static const char *const counters[] = {
+	[IPSEC_STATS_A_CONTEXTS]	  = "contexts",
+	[IPSEC_STATS_A_PATHS]		  = "paths",
+	[IPSEC_STATS_A_CONNECTIONS]	  = "connections",
+	[IPSEC_STATS_A_DATAGRAM_SOCKETS]  = "datagram-sockets",
+	[IPSEC_STATS_A_CONTEXTS_CREATED]  = "contexts-created",
+	[IPSEC_STATS_A_CONTEXTS_GONE]	  = "contexts-gone",
+	[IPSEC_STATS_A_UNKNOWN_LIMIT]	  = "unknown-limit",
+	[IPSEC_STATS_A_UNKNOWN_MEMORY]	  = "unknown-memory",
+	[IPSEC_STATS_A_UNKNOWN_FRAGMENTS] = "unknown-fragments",
+	[IPSEC_STATS_A_UNKNOWN_HANDSHAKE] = "unknown-handshake",
+	[IPSEC_STATS_A_UNKNOWN_OLD]	  = "unknown-old",
+	[IPSEC_STATS_A_TOKENS_REFUSED]	  = "tokens-refused",
+};
+
+struct stats {
+	uint64_t counter[IPSEC_ARRAY_SIZE(counters)];
+	uint64_t seen;
+};
+
+static int stats_reply(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *nest = ipsec_parse_find(nlh, IPSEC_A_STATS);
+	struct ipsec_field fields[IPSEC_ARRAY_SIZE(counters)] = { 0 };
+	struct stats *stats = data;
+	unsigned int i;
+
+	if (!nest)
+		return -EPROTO;
+	for (i = 0; i < IPSEC_ARRAY_SIZE(counters); i++) {
+		fields[i].known = counters[i] != NULL;
+		fields[i].type = IPSEC_FIELD_U64;
+		fields[i].offset = offsetof(struct stats, counter[0]) +
+				   i * sizeof(stats->counter[0]);
+	}
+	return ipsec_parse_nest(nest, fields, IPSEC_ARRAY_SIZE(fields), stats, &stats->seen);
+}
+
+/**
+ * stats_show() - ipsec-token stats
+ * @argc: how many arguments
+ * @argv: the arguments
+ *
+ * Return: exit code.
+ */
+int stats_show(int argc, char **argv)
+{
+	char buf[REQUEST_SIZE] __attribute__((__aligned__(8)));
+	struct stats stats = { 0 };
+	struct nlmsghdr *nlh;
+	struct ipsec *ipsec;
+	unsigned int i;
+
+	if (argc)
+		return usage("what is \"%s\"?", argv[0]);
+	if (admin_open(&ipsec))
+		return EXIT_FAILED;
+	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_STATS_GET, 0);
+	if (admin_talk(ipsec, nlh, stats_reply, &stats))
+		return admin_failed(ipsec);
+	ipsec_close(ipsec);
+
+	if (output.json)
+		json_open(NULL, '{');
+	for (i = 0; i < IPSEC_ARRAY_SIZE(counters); i++) {
+		if (!IPSEC_SEEN(stats.seen, i))
+			continue;
+		if (output.json)
+			json_uint(counters[i], stats.counter[i]);
+		else
+			printf("%-20s %" PRIu64 "\n", counters[i], stats.counter[i]);
+	}
+	if (output.json)
+		json_close();
+	return EXIT_OK;
+}

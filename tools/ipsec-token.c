@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ipsec-token OBJECT VERB ARGUMENTS: which protection have the sockets of this
+ * network namespace, and what is behind a token?
+ *
+ * This file finds out what is wanted; the others do it.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+
+#ifndef IPSEC_TOKEN_VERSION
+#define IPSEC_TOKEN_VERSION "0.1.0"
+#endif
+
+static const char help_main[] =
+"Usage: ipsec-token [OPTIONS] OBJECT [VERB] [ARGUMENTS]\n"
+"\n"
+"Objects:\n"
+"  context     protections that connections and datagrams have\n"
+"  sockets     TCP connections and how they are protected\n"
+"  resolve     what the token of an inherited descriptor stands for\n"
+"  untrusted   algorithms that do not count as protection\n"
+"  monitor     events as they happen\n"
+"  stats       counters\n"
+"  config      settings\n"
+"  help        this text, or that of an object\n"
+"\n"
+"Options:\n"
+"  -j, --json           JSON\n"
+"  -p, --pretty         JSON with line breaks\n"
+"  -c, --color[=WHEN]   always (as -c does), never or auto (as without it)\n"
+"  -V, --version        print the version\n"
+"  -h, --help           print this text\n"
+"\n"
+"Words may be cut short as long as they are unique. See ipsec-token(8).\n";
+
+static const char help_context[] =
+"Usage: ipsec-token context [list]\n"
+"       ipsec-token context show ID\n"
+"\n"
+"A context is a peer and a way to be protected. SAs come and go, it stays.\n";
+
+static const char help_sockets[] =
+"Usage: ipsec-token sockets\n"
+"\n"
+"Lists the TCP connections of this network namespace and how they are\n"
+"protected: \"none\", \"unknown\", or what protects them.\n";
+
+static const char help_resolve[] =
+"Usage: ipsec-token resolve --fd N\n"
+"       ipsec-token resolve TOKEN\n"
+"\n"
+"Tells what protects the connection that descriptor N is: one that this\n"
+"process inherited, as from inetd or by redirection in a shell, as in\n"
+"\n"
+"  exec 3<>/dev/tcp/192.0.2.1/80; ipsec-token resolve --fd 3\n"
+"\n"
+"A token means something only to the process that got it. That of another\n"
+"process is refused here, so that TOKEN is of little use other than 0.\n";
+
+static const char help_untrusted[] =
+"Usage: ipsec-token untrusted [list]\n"
+"       ipsec-token untrusted add NAME\n"
+"       ipsec-token untrusted del NAME\n"
+"\n"
+"Encryption and authentication by an untrusted algorithm do not count as such.\n"
+"NAME is an algorithm as xfrm names it, as in 'cbc(des3_ede)'.\n";
+
+static const char help_monitor[] =
+"Usage: ipsec-token monitor\n"
+"\n"
+"Prints a line for every event, with -j a JSON object, until interrupted.\n";
+
+static const char help_stats[] =
+"Usage: ipsec-token stats [show]\n";
+
+static const char help_config[] =
+"Usage: ipsec-token config [show]\n"
+"       ipsec-token config set linger SECONDS\n"
+"\n"
+"linger is how long a token still resolves after nothing holds it any more.\n";
+
+/**
+ * struct object - what the command is about
+ * @name: of the object
+ * @help: text
+ * @verb: what can be done with it, the first one if none is given
+ */
+struct object {
+	const char *name;
+	const char *help;
+	struct verb verb[4];
+};
+
+static const struct object objects[] = {
+	{ "context", help_context, { { "list", context_list }, { "show", context_show } } },
+	{ "sockets", help_sockets, { { "list", sockets_list } } },
+	{ "resolve", help_resolve, { { NULL, resolve } } },
+	{ "untrusted", help_untrusted, {
+		{ "list", untrusted_list }, { "add", untrusted_add }, { "del", untrusted_del } } },
+	{ "monitor", help_monitor, { { NULL, monitor } } },
+	{ "stats", help_stats, { { "show", stats_show } } },
+	{ "config", help_config, { { "show", config_show }, { "set", config_set } } },
+	{ "help", help_main, { { NULL, NULL } } },
+};
+
+/**
+ * usage() - complain of the command line
+ * @format: of the complaint
+ *
+ * Return: exit code.
+ */
+int usage(const char *format, ...)
+{
+	va_list args;
+
+	fputs("ipsec-token: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs(" (see ipsec-token help)\n", stderr);
+	return EXIT_USAGE;
+}
+
+/**
+ * number_read() - read a number of the command line
+ * @text: decimal, or with 0x hexadecimal
+ * @max: the highest that is allowed
+ * @value: set to the number
+ *
+ * Return: 0, or -1 if it is none, or too high.
+ */
+int number_read(const char *text, uint64_t max, uint64_t *value)
+{
+	int base = !strncmp(text, "0x", 2) ? 16 : 10;
+	char *end;
+
+	errno = 0;
+	*value = strtoull(text, &end, base);
+	return errno || end == text || *end || *text == '-' || *text == '+' ||
+	       *text == ' ' || *value > max ? -1 : 0;
+}
+
+static bool begins(const char *name, const char *word)
+{
+	return *word && !strncmp(name, word, strlen(word));
+}
+
+static const struct object *object_find(const char *word)
+{
+	const struct object *found = NULL;
+	unsigned int i;
+
+	for (i = 0; i < IPSEC_ARRAY_SIZE(objects); i++) {
+		if (!begins(objects[i].name, word))
+			continue;
+		if (found) {
+			usage("\"%s\" is short for both %s and %s", word, found->name,
+			      objects[i].name);
+			return NULL;
+		}
+		found = &objects[i];
+	}
+	if (!found)
+		usage("no object \"%s\"", word);
+	return found;
+}
+
+static bool wants_help(const char *word)
+{
+	return begins("help", word) || !strcmp(word, "-h") || !strcmp(word, "--help");
+}
+
+static int object_run(const struct object *object, int argc, char **argv)
+{
+	const struct verb *verb = object->verb;
+	unsigned int i;
+
+	if (argc && wants_help(argv[0])) {
+		fputs(object->help, stdout);
+		return EXIT_OK;
+	}
+	if (!verb->name || !argc)
+		return verb->run(argc, argv);
+
+	/* no two verbs of an object begin alike */
+	for (i = 0; i < IPSEC_ARRAY_SIZE(object->verb) && verb[i].name; i++)
+		if (begins(verb[i].name, argv[0]))
+			return verb[i].run(argc - 1, argv + 1);
+	return usage("no verb \"%s\" for %s", argv[0], object->name);
+}
+
+static int help(int argc, char **argv)
+{
+	const struct object *object;
+
+	if (!argc) {
+		fputs(help_main, stdout);
+		return EXIT_OK;
+	}
+	object = object_find(argv[0]);
+	if (!object)
+		return EXIT_USAGE;
+	fputs(object->help, stdout);
+	return EXIT_OK;
+}
+
+static int colour_option(const char *when)
+{
+	if (!when || !strcmp(when, "always"))
+		output.colour = true;
+	else if (!strcmp(when, "never"))
+		output.colour = false;
+	else if (strcmp(when, "auto"))
+		return usage("no such choice of colour: \"%s\"", when);
+	return EXIT_OK;
+}
+
+static bool colour_wanted(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "pretty", no_argument, NULL, 'p' },
+		{ "color", optional_argument, NULL, 'c' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	const struct object *object;
+	int c, ret;
+
+	output.colour = colour_wanted();
+	while ((c = getopt_long(argc, argv, "+jpc::Vh", options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			output.json = true;
+			break;
+		case 'p':
+			output.pretty = true;
+			break;
+		case 'c':
+			if (colour_option(optarg))
+				return EXIT_USAGE;
+			break;
+		case 'V':
+			puts("ipsec-token " IPSEC_TOKEN_VERSION);
+			return EXIT_OK;
+		case 'h':
+			return help(0, NULL);
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	argc -= optind;
+	argv += optind;
+	if (!argc) {
+		fputs(help_main, stderr);
+		return EXIT_USAGE;
+	}
+
+	object = object_find(argv[0]);
+	if (!object)
+		return EXIT_USAGE;
+	ret = object->help == help_main ? help(argc - 1, argv + 1) :
+					  object_run(object, argc - 1, argv + 1);
+	if (fflush(stdout) || ferror(stdout)) {
+		perror("ipsec-token: stdout");
+		ret = EXIT_FAILED;
+	}
+	return ret;
+}
