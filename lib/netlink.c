@@ -290,7 +290,7 @@ static int family_read(const struct nlmsghdr *nlh, void *data)
 /* Asking by name also makes the kernel load the module, if it may. */
 static int family_find(struct ipsec *ipsec)
 {
-	char buf[256] __attribute__((__aligned__(8)));
+	_Alignas(8) char buf[256];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct genlmsghdr *genl;
 	int err;

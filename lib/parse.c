@@ -69,6 +69,7 @@ static int name_read(const char *data, size_t len, char *name)
 	return 0;
 }
 
+/* Of SAs in either direction, the kernel module has the peer as the source. */
 static void selector_read(const void *data, struct ipsec_selector *out)
 {
 	struct xfrm_selector sel;
@@ -77,15 +78,15 @@ static void selector_read(const void *data, struct ipsec_selector *out)
 	memset(out, 0, sizeof(*out));
 	out->family = sel.family;
 	out->proto = sel.proto;
-	out->src_prefix = sel.prefixlen_s;
-	out->dst_prefix = sel.prefixlen_d;
-	out->src_port = ntohs(sel.sport);
-	out->src_port_mask = ntohs(sel.sport_mask);
-	out->dst_port = ntohs(sel.dport);
-	out->dst_port_mask = ntohs(sel.dport_mask);
+	out->peer_prefix = sel.prefixlen_s;
+	out->local_prefix = sel.prefixlen_d;
+	out->peer_port = ntohs(sel.sport);
+	out->peer_port_mask = ntohs(sel.sport_mask);
+	out->local_port = ntohs(sel.dport);
+	out->local_port_mask = ntohs(sel.dport_mask);
 	out->ifindex = sel.ifindex;
-	memcpy(out->src, &sel.saddr, sel.family == AF_INET ? 4 : 16);
-	memcpy(out->dst, &sel.daddr, sel.family == AF_INET ? 4 : 16);
+	memcpy(out->peer, &sel.saddr, sel.family == AF_INET ? 4 : 16);
+	memcpy(out->local, &sel.daddr, sel.family == AF_INET ? 4 : 16);
 }
 
 static void lifetimes_read(const void *data, struct ipsec_lifetimes *out)
@@ -115,9 +116,8 @@ static int field_read(enum ipsec_field_type type, const struct nlattr *attr, voi
 
 	switch (type) {
 	case IPSEC_FIELD_BOOL:
-		if (*(const uint8_t *)data > 1)
-			return -EPROTO;
-		/* fall through */
+		*(uint8_t *)out = *(const uint8_t *)data;
+		return *(uint8_t *)out > 1 ? -EPROTO : 0;
 	case IPSEC_FIELD_U8:
 	case IPSEC_FIELD_U16:
 	case IPSEC_FIELD_U32:

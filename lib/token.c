@@ -8,6 +8,12 @@
 
 #include "internal.h"
 
+/* what programs were compiled with stays as it is, and is alike for 32 bit ones */
+_Static_assert(sizeof(struct ipsec_ptoken_attributes) == 24, "layout is for ever");
+_Static_assert(sizeof(struct ipsec_selector) == 56, "layout is for ever");
+_Static_assert(sizeof(struct ipsec_lifetimes) == 64, "layout is for ever");
+_Static_assert(sizeof(struct ipsec_sa) == 400, "layout is for ever");
+
 /* the kernel told nothing of it: no attribute is marked as seen */
 static const struct ipsec_context unprotected;
 
@@ -31,7 +37,7 @@ static int resolve_reply(const struct nlmsghdr *nlh, void *data)
 
 static int resolve(struct ipsec *ipsec, ipsec_ptoken_t ptoken, struct ipsec_context **context)
 {
-	char buf[64] __attribute__((__aligned__(8)));
+	_Alignas(8) char buf[64];
 	struct resolve resolve = { .ptoken = ptoken };
 	struct nlmsghdr *nlh;
 	int err;

@@ -59,7 +59,7 @@ static struct played {
 	bool stale;
 } kernel;
 
-static char reply[4096] __attribute__((__aligned__(8)));
+static _Alignas(8) char reply[4096];
 
 static struct nlmsghdr *reply_error(const struct nlmsghdr *request, int error, const char *text)
 {

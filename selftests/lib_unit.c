@@ -190,7 +190,7 @@ static void test_fd(void)
 /* --------------------------------------------------------------- the parser */
 
 /* A message under construction, in memory that ends where the message does. */
-static char wire[65536] __attribute__((__aligned__(8)));
+static _Alignas(8) char wire[65536];
 
 static struct nlmsghdr *wire_begin(void)
 {
@@ -333,9 +333,9 @@ static void test_parse_details(void)
 	EXPECT(context->sa[0].sa.family == AF_INET6);
 	EXPECT(context->sa[0].sa.local[0] == 0xfd && context->sa[0].sa.peer[1] == 1);
 	EXPECT(context->sa[0].sa.selector.family == AF_INET6);
-	EXPECT(context->sa[0].sa.selector.src[0] == 0xfd);
-	EXPECT(context->sa[0].sa.selector.src_prefix == 128);
-	EXPECT(context->sa[0].sa.selector.dst_port == 80);
+	EXPECT(context->sa[0].sa.selector.peer[0] == 0xfd);
+	EXPECT(context->sa[0].sa.selector.peer_prefix == 128);
+	EXPECT(context->sa[0].sa.selector.local_port == 80);
 	EXPECT(context->sa[0].sa.selector.ifindex == 7);
 	EXPECT(context->sa[0].sa.lifetimes.soft_bytes == 5);
 	EXPECT(context->sa[0].sa.lifetimes.hard_bytes == UINT64_MAX);

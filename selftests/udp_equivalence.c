@@ -9,7 +9,6 @@
 #include <linux/net_tstamp.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
-#include <poll.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 
@@ -18,7 +17,6 @@
 #ifndef SO_RCVMARK
 #define SO_RCVMARK	75
 #endif
-#define UDP_HEADER	8
 
 /* ------------------------------------------------ datagrams and their sizes */
 
@@ -605,53 +603,6 @@ static void s_filter(struct play *p)
 
 /* ------------------------------------------------------------------ checksums */
 
-static uint32_t sum_up(const void *data, size_t len, uint32_t sum)
-{
-	const uint8_t *byte = data;
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		sum += i % 2 ? byte[i] : byte[i] << 8;
-	return sum;
-}
-
-/* A datagram by hand, so that nobody but the receiver sees its checksum. */
-static void send_raw(struct play *p, size_t len, bool good)
-{
-	static struct {
-		struct udphdr udp;
-		uint8_t data[5000];
-	} packet;
-	enum kind kind = p->kind == IPV6 ? IPV6 : IPV4;
-	struct sockaddr_storage a;
-	socklen_t alen = address(kind, true, 0, &a);
-	int fd = socket(a.ss_family, SOCK_RAW, IPPROTO_UDP);
-	struct in6_addr *addr6 = &((struct sockaddr_in6 *)&a)->sin6_addr;
-	struct in_addr *addr4 = &((struct sockaddr_in *)&a)->sin_addr;
-	uint32_t sum;
-
-	if (fd < 0)
-		err(1, "raw socket");
-	memset(packet.data, 0x5a ^ len, len);
-	packet.udp = (struct udphdr){
-		.source = htons(TX_PORT), .dest = htons(RX_PORT), .len = htons(UDP_HEADER + len),
-	};
-	sum = sum_up(&packet, UDP_HEADER + len, IPPROTO_UDP + UDP_HEADER + len);
-	if (kind == IPV6)
-		sum = sum_up(addr6, 16, sum_up(addr6, 16, sum));
-	else
-		sum = sum_up(addr4, 4, sum_up(addr4, 4, sum));
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	packet.udp.check = htons(~sum);
-	if (!good)
-		packet.udp.check ^= 0x1111;
-	if (sendto(fd, &packet, UDP_HEADER + len, 0, (void *)&a, alen) < 0)
-		err(1, "raw sendto");
-	settle();
-	close(fd);
-}
-
 /* Short datagrams are checked on arrival, long ones while they are read. */
 static void s_checksums(struct play *p)
 {
@@ -716,125 +667,7 @@ static void s_no_checksum(struct play *p)
 	receive_all(p);
 }
 
-/* --------------------------------------------------- connections and readiness */
-
-static void s_connect(struct play *p)
-{
-	send_some(p, 10);
-	note_result(p, "other", send_to(p, p->other, RX_PORT, "other", 5));
-	connect_rx(p, TX_PORT);
-	send_some(p, 11);
-	note_result(p, "other", send_to(p, p->other, RX_PORT, "other", 5));
-	receive_all(p);
-	send_rx(p, "to tx");
-	receive_from(p, p->tx, 10, 0);
-	connect_rx(p, OTHER_PORT);
-	send_some(p, 12);
-	note_result(p, "other", send_to(p, p->other, RX_PORT, "other", 5));
-	receive_all(p);
-	connect_rx(p, 0);
-	send_some(p, 13);
-	send_rx(p, "nowhere");
-	receive_all(p);
-
-	connect_rx(p, CLOSED_PORT);
-	send_rx(p, "closed");
-	receive(p, 10, 0);
-	receive(p, 10, 0);
-	send_rx(p, "closed");
-	send_rx(p, "closed");
-}
-
-static void s_shutdown(struct play *p)
-{
-	note_result(p, "shutdown", shutdown(p->rx, SHUT_RD));
-	connect_rx(p, TX_PORT);
-	send_some(p, 10);
-	note_result(p, "shutdown", shutdown(p->rx, SHUT_RD));
-	receive(p, 10, 0);
-	receive(p, 10, 0);
-	send_some(p, 10);
-	receive(p, 10, 0);
-	note_result(p, "shutdown", shutdown(p->rx, SHUT_WR));
-	send_rx(p, "x");
-}
-
-static void s_poll(struct play *p)
-{
-	struct pollfd pollfd = { .fd = p->rx, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP };
-	int i;
-
-	for (i = 0; i < 9; i++) {
-		switch (i) {
-		case 1: send_some(p, 10); break;
-		case 2: receive(p, 10, MSG_PEEK); break;
-		case 3: receive(p, 10, 0); break;
-		case 4: send_raw(p, 300, false); break;	/* poll() finds out */
-		case 5: connect_rx(p, CLOSED_PORT); break;
-		case 6: send_rx(p, "x"); break;
-		case 7: receive(p, 10, 0); break;
-		case 8: note_result(p, "shutdown", shutdown(p->rx, SHUT_RDWR)); break;
-		}
-		pollfd.revents = 0;
-		note_result(p, "poll", poll(&pollfd, 1, 0));
-		note(p, " events %#x", pollfd.revents);
-	}
-}
-
-static void s_timeouts(struct play *p)
-{
-	struct timeval tenth = { .tv_usec = 50000 };
-	struct timespec from, to;
-	char data[10];
-
-	if (setsockopt(p->rx, SOL_SOCKET, SO_RCVTIMEO, &tenth, sizeof(tenth)))
-		err(1, "SO_RCVTIMEO");
-	note_result(p, "dontwait", recv(p->rx, data, 10, MSG_DONTWAIT));
-	clock_gettime(CLOCK_MONOTONIC, &from);
-	note_result(p, "recv", recv(p->rx, data, 10, 0));
-	clock_gettime(CLOCK_MONOTONIC, &to);
-	note(p, "waited %d", (to.tv_sec - from.tv_sec) * 1000000000LL +
-	     to.tv_nsec - from.tv_nsec >= 45000000);
-	note_result(p, "recv all", recv(p->rx, data, 10, MSG_WAITALL));
-	send_some(p, 5);
-	note_result(p, "recv all", recv(p->rx, data, 10, MSG_WAITALL));
-	fcntl(p->rx, F_SETFL, O_NONBLOCK);
-	note_result(p, "nonblocking", recv(p->rx, data, 10, 0));
-}
-
-/* Which of the group gets what depends on the addresses only. */
-static void s_reuseport(struct play *p)
-{
-	int fd[4], i, n;
-	char data[10];
-
-	fd[0] = p->rx;
-	for (i = 1; i < 4; i++)
-		fd[i] = open_rx(p);
-	for (i = 0; i < 64; i++) {
-		int tx = open_socket(p->kind, false, 20000 + i);
-
-		send_to(p, tx, RX_PORT, "x", 1);
-		close(tx);
-	}
-	for (i = 0; i < 4; i++) {
-		for (n = 0; recv(fd[i], data, 10, MSG_DONTWAIT) >= 0; n++)
-			;
-		note(p, "socket %d got %d", i, n);
-		if (i)
-			close(fd[i]);
-	}
-}
-
-#define ALL		(1 << IPV4 | 1 << IPV6 | 1 << MAPPED)
-#define NOT_IPV4	(1 << IPV6 | 1 << MAPPED)
-#define ONLY_IPV6	(1 << IPV6)
-
-static const struct {
-	const char *name;
-	void (*scenario)(struct play *p);
-	int kinds;
-} scenarios[] = {
+static const struct scenario scenarios[] = {
 	{ "datagrams of all sizes", s_sizes, ALL },
 	{ "truncation", s_truncation, ALL },
 	{ "MSG_PEEK", s_peek, ALL },
@@ -856,30 +689,18 @@ static const struct {
 	{ "SO_ATTACH_FILTER", s_filter, ALL },
 	{ "checksums", s_checksums, ALL },
 	{ "no checksum", s_no_checksum, ALL },
-	{ "connect() and disconnect", s_connect, ALL },
-	{ "shutdown()", s_shutdown, ALL },
-	{ "poll()", s_poll, ALL },
-	{ "SO_RCVTIMEO, EAGAIN", s_timeouts, ALL },
-	{ "SO_REUSEPORT", s_reuseport, ALL },
 };
 
 #define NR_SCENARIOS	(sizeof(scenarios) / sizeof(scenarios[0]))
 
 int main(void)
 {
-	enum kind kind;
-	size_t i;
-
 	ksft_print_header();
 	ksft_set_plan(3 * NR_SCENARIOS - 3);
 	prepare_host();
 	if (system("/usr/sbin/ip addr add fe80::1/64 dev lo nodad && "
 		   "/usr/sbin/ip route add multicast ff00::/8 dev lo table local"))
 		errx(1, "addresses of lo");
-
-	for (kind = IPV4; kind <= MAPPED; kind++)
-		for (i = 0; i < NR_SCENARIOS; i++)
-			if (scenarios[i].kinds & 1 << kind)
-				compare(scenarios[i].name, scenarios[i].scenario, kind);
+	compare_all(scenarios, NR_SCENARIOS);
 	ksft_finished();
 }

@@ -214,7 +214,7 @@ t_fragments() {
 	ipsec_down
 }
 
-plan $((3 * 15 + 3 * 23 + 5 + 4 * 7 + 2 + 4))
+plan $((3 * 14 + 3 * 21 + 5 + 4 * 7 + 2 + 4))
 net_up
 
 t_datagrams 4 4 IPv4

@@ -56,6 +56,8 @@ struct play {
 #define OTHER_PORT	5001
 #define CLOSED_PORT	6999
 
+#define UDP_HEADER	8
+
 static __attribute__((format(printf, 2, 3)))
 void note(struct play *p, const char *format, ...)
 {
@@ -200,11 +202,51 @@ static ssize_t send_to(struct play *p, int fd, int port, const void *data, size_
 	return sent;
 }
 
-/* from the receiver to whom it is connected to */
-static void send_rx(struct play *p, const char *text)
+static uint32_t sum_up(const void *data, size_t len, uint32_t sum)
 {
-	note_result(p, "send", send(p->rx, text, strlen(text), 0));
+	const uint8_t *byte = data;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		sum += i % 2 ? byte[i] : byte[i] << 8;
+	return sum;
+}
+
+/* A datagram by hand, so that nobody but the receiver sees its checksum. */
+static void send_raw(struct play *p, size_t len, bool good)
+{
+	static struct {
+		struct udphdr udp;
+		uint8_t data[5000];
+	} packet;
+	enum kind kind = p->kind == IPV6 ? IPV6 : IPV4;
+	struct sockaddr_storage a;
+	socklen_t alen = address(kind, true, 0, &a);
+	int fd = socket(a.ss_family, SOCK_RAW, IPPROTO_UDP);
+	struct in6_addr *addr6 = &((struct sockaddr_in6 *)&a)->sin6_addr;
+	struct in_addr *addr4 = &((struct sockaddr_in *)&a)->sin_addr;
+	uint32_t sum;
+
+	if (fd < 0)
+		err(1, "raw socket");
+	memset(packet.data, 0x5a ^ len, len);
+	packet.udp = (struct udphdr){
+		.source = htons(TX_PORT), .dest = htons(RX_PORT), .len = htons(UDP_HEADER + len),
+	};
+	sum = sum_up(&packet, UDP_HEADER + len, IPPROTO_UDP + UDP_HEADER + len);
+	if (kind == IPV6)
+		sum = sum_up(addr6, 16, sum_up(addr6, 16, sum));
+	else
+		sum = sum_up(addr4, 4, sum_up(addr4, 4, sum));
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	packet.udp.check = htons(~sum);
+	if (!good)
+		packet.udp.check ^= 0x1111;
+	if (sendto(fd, &packet, UDP_HEADER + len, 0, (void *)&a, alen) < 0)
+		err(1, "raw sendto");
 	settle();
+	close(fd);
 }
 
 /* a datagram for the receiver, of recognizable content */
@@ -223,16 +265,6 @@ static void send_some(struct play *p, size_t len)
 		data[i] = first + i * 7;
 	if (send_to(p, p->tx, RX_PORT, data, len) != (ssize_t)len)
 		err(1, "sendto %zu", len);
-}
-
-static void connect_rx(struct play *p, int port)
-{
-	struct sockaddr_storage a;
-	socklen_t len = address(p->kind, true, port, &a);
-
-	if (!port)
-		a.ss_family = AF_UNSPEC;
-	note_result(p, "connect", connect(p->rx, (void *)&a, len));
 }
 
 static bool is_time(const struct cmsghdr *cmsg)
@@ -389,6 +421,16 @@ static void read_counters(struct counters *c)
 		fclose(f);
 }
 
+#define ALL		(1 << IPV4 | 1 << IPV6 | 1 << MAPPED)
+#define NOT_IPV4	(1 << IPV6 | 1 << MAPPED)
+#define ONLY_IPV6	(1 << IPV6)
+
+struct scenario {
+	const char *name;
+	void (*play)(struct play *p);
+	int kinds;
+};
+
 static char *play(void (*scenario)(struct play *), enum kind kind, bool ptoken, int *faults)
 {
 	struct play p = { .kind = kind, .ptoken = ptoken };
@@ -450,12 +492,25 @@ static void compare(const char *name, void (*scenario)(struct play *), enum kind
 	free(ptoken);
 }
 
+static void compare_all(const struct scenario *scenario, size_t nr)
+{
+	enum kind kind;
+	size_t i;
+
+	for (kind = IPV4; kind <= MAPPED; kind++)
+		for (i = 0; i < nr; i++)
+			if (scenario[i].kinds & 1 << kind)
+				compare(scenario[i].name, scenario[i].play, kind);
+}
+
 /* Large datagrams are fragmented, timestamps taken from the start. */
 static void prepare_host(void)
 {
 	struct ifreq ifr = { .ifr_name = "lo", .ifr_mtu = 1500 };
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	cpu_set_t first;
+
+	setlinebuf(stdout);	/* if a test is killed, tell how far it came */
 
 	CPU_ZERO(&first);
 	CPU_SET(0, &first);

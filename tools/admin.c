@@ -118,7 +118,7 @@ static int dump_item(const struct nlmsghdr *nlh, void *data)
  */
 int admin_dump(struct ipsec *ipsec, uint8_t cmd, admin_read_t read, struct list *list)
 {
-	char buf[REQUEST_SIZE] __attribute__((__aligned__(8)));
+	_Alignas(8) char buf[REQUEST_SIZE];
 	struct dump dump = { .read = read, .list = list };
 	unsigned int tries = DUMP_TRIES;
 	struct nlmsghdr *nlh;

@@ -28,7 +28,7 @@ static int linger_reply(const struct nlmsghdr *nlh, void *data)
  */
 int config_show(int argc, char **argv)
 {
-	char buf[REQUEST_SIZE] __attribute__((__aligned__(8)));
+	_Alignas(8) char buf[REQUEST_SIZE];
 	struct nlmsghdr *nlh;
 	struct ipsec *ipsec;
 	uint32_t linger;
@@ -61,7 +61,7 @@ int config_show(int argc, char **argv)
  */
 int config_set(int argc, char **argv)
 {
-	char buf[REQUEST_SIZE] __attribute__((__aligned__(8)));
+	_Alignas(8) char buf[REQUEST_SIZE];
 	struct nlmsghdr *nlh;
 	struct ipsec *ipsec;
 	uint64_t linger;
@@ -109,7 +109,7 @@ static int stats_reply(const struct nlmsghdr *nlh, void *data)
 	if (!nest)
 		return -EPROTO;
 	for (i = 0; i < IPSEC_ARRAY_SIZE(counters); i++) {
-		fields[i].known = counters[i] != NULL;
+		fields[i].known = !!counters[i];
 		fields[i].type = IPSEC_FIELD_U64;
 		fields[i].offset = offsetof(struct stats, counter[0]) +
 				   i * sizeof(stats->counter[0]);
@@ -126,7 +126,7 @@ static int stats_reply(const struct nlmsghdr *nlh, void *data)
  */
 int stats_show(int argc, char **argv)
 {
-	char buf[REQUEST_SIZE] __attribute__((__aligned__(8)));
+	_Alignas(8) char buf[REQUEST_SIZE];
 	struct stats stats = { 0 };
 	struct nlmsghdr *nlh;
 	struct ipsec *ipsec;

@@ -146,21 +146,22 @@ static void algorithm_json(const char *name, const char *algorithm, uint8_t numb
 
 static void selector_json(const struct ipsec_selector *selector)
 {
-	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
+	char local[INET6_ADDRSTRLEN], peer[INET6_ADDRSTRLEN];
 
-	if (!selector->family || !inet_ntop(selector->family, selector->src, src, sizeof(src)) ||
-	    !inet_ntop(selector->family, selector->dst, dst, sizeof(dst)))
+	if (!selector->family ||
+	    !inet_ntop(selector->family, selector->local, local, sizeof(local)) ||
+	    !inet_ntop(selector->family, selector->peer, peer, sizeof(peer)))
 		return;
 	json_open("selector", '{');
-	json_string("src", src);
-	json_uint("src-prefix", selector->src_prefix);
-	json_string("dst", dst);
-	json_uint("dst-prefix", selector->dst_prefix);
+	json_string("local", local);
+	json_uint("local-prefix", selector->local_prefix);
+	json_string("peer", peer);
+	json_uint("peer-prefix", selector->peer_prefix);
 	json_uint("proto", selector->proto);
-	json_uint("src-port", selector->src_port);
-	json_uint("src-port-mask", selector->src_port_mask);
-	json_uint("dst-port", selector->dst_port);
-	json_uint("dst-port-mask", selector->dst_port_mask);
+	json_uint("local-port", selector->local_port);
+	json_uint("local-port-mask", selector->local_port_mask);
+	json_uint("peer-port", selector->peer_port);
+	json_uint("peer-port-mask", selector->peer_port_mask);
 	json_uint("ifindex", (uint32_t)selector->ifindex);
 	json_close();
 }
@@ -404,7 +405,7 @@ static int show_reply(const struct nlmsghdr *nlh, void *data)
  */
 int context_show(int argc, char **argv)
 {
-	char buf[REQUEST_SIZE] __attribute__((__aligned__(8)));
+	_Alignas(8) char buf[REQUEST_SIZE];
 	struct ipsec_context *context = NULL;
 	struct nlmsghdr *nlh;
 	struct ipsec *ipsec;

@@ -15,7 +15,7 @@
 #include "command.h"
 
 /* events come in bursts, as when all SAs of a host are flushed */
-#define MONITOR_RCVBUF (1 << 20)
+#define MONITOR_RCVBUF (1024 * 1024)
 
 /**
  * struct monitor - what listens
@@ -222,7 +222,7 @@ static int datagram(struct monitor *monitor, const char *buf, size_t len)
 
 static int listen_on(struct monitor *monitor)
 {
-	static char buf[IPSEC_NL_BUFFER_SIZE] __attribute__((__aligned__(8)));
+	static _Alignas(8) char buf[IPSEC_NL_BUFFER_SIZE];
 	struct sockaddr_nl from;
 	socklen_t from_len;
 	ssize_t len;

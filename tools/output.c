@@ -142,11 +142,14 @@ void table_print(struct table *table)
 	free(table);
 }
 
+/* nothing nests deeper than an SA of a context of an event */
+#define JSON_DEPTH 8
+
 /* what is open, and whether it has something in it already */
 static struct {
 	char bracket;
 	bool filled;
-} json_stack[8];
+} json_stack[JSON_DEPTH];
 
 static unsigned int json_depth;
 
@@ -195,7 +198,7 @@ void json_open(const char *name, char bracket)
 {
 	json_name(name);
 	putchar(bracket);
-	if (json_depth == sizeof(json_stack) / sizeof(json_stack[0]))
+	if (json_depth == JSON_DEPTH)
 		abort();
 	json_stack[json_depth].bracket = bracket;
 	json_stack[json_depth].filled = false;

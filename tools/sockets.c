@@ -118,7 +118,7 @@ static int diag_item(const struct nlmsghdr *nlh, void *data)
 
 static int diag_dump(struct mnl_socket *nl, uint8_t family, uint32_t seq, struct list *list)
 {
-	char buf[32768] __attribute__((__aligned__(8)));
+	_Alignas(8) char buf[32768];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct inet_diag_req_v2 *req;
 	unsigned int state;

@@ -89,7 +89,7 @@ int untrusted_list(int argc, char **argv)
 
 static int trust_set(int argc, char **argv, bool trusted)
 {
-	char buf[REQUEST_SIZE] __attribute__((__aligned__(8)));
+	_Alignas(8) char buf[REQUEST_SIZE];
 	struct nlmsghdr *nlh;
 	struct ipsec *ipsec;
 

@@ -74,33 +74,32 @@ struct ipsec_ptoken_attributes {
  * struct ipsec_selector - the traffic that an SA is for
  * @family: AF_INET, AF_INET6, or 0 where the SA has no selector
  * @proto: IP protocol number, 0: any
- * @src_prefix: how many bits of @src count
- * @dst_prefix: how many bits of @dst count
+ * @local_prefix: how many bits of @local count
+ * @peer_prefix: how many bits of @peer count
  * @reserved: zero
- * @src_port: in host byte order
- * @src_port_mask: the bits of @src_port that count
- * @dst_port: in host byte order
- * @dst_port_mask: the bits of @dst_port that count
+ * @local_port: in host byte order
+ * @local_port_mask: the bits of @local_port that count
+ * @peer_port: in host byte order
+ * @peer_port_mask: the bits of @peer_port that count
  * @ifindex: interface, 0: any
  * @reserved2: zero
- * @src: source address in the direction of the SA, the first 4 bytes of an
- *	AF_INET one
- * @dst: destination address likewise
+ * @local: address at this end, the first 4 bytes of an AF_INET one
+ * @peer: address at the peer's end likewise
  */
 struct ipsec_selector {
 	uint16_t family;
 	uint8_t proto;
-	uint8_t src_prefix;
-	uint8_t dst_prefix;
+	uint8_t local_prefix;
+	uint8_t peer_prefix;
 	uint8_t reserved[3];
-	uint16_t src_port;
-	uint16_t src_port_mask;
-	uint16_t dst_port;
-	uint16_t dst_port_mask;
+	uint16_t local_port;
+	uint16_t local_port_mask;
+	uint16_t peer_port;
+	uint16_t peer_port_mask;
 	int32_t ifindex;
 	uint32_t reserved2;
-	uint8_t src[16];
-	uint8_t dst[16];
+	uint8_t local[16];
+	uint8_t peer[16];
 };
 
 /**

@@ -23,7 +23,7 @@ MEM=${MEM:-1G}
 
 mkdir -p "$LOG"
 exec {lock}>"$LOG/.lock"
-flock -n $lock || {
+flock -n "$lock" || {
 	echo "$LOG is in use by another run; choose another with LOG=" >&2
 	exit 125
 }

@@ -19,6 +19,12 @@ SKIPS=${SKIPS:-$TOP/selftests/skips}
 SMP=${SMP:-2}
 export BUILD
 
+mkdir -p "$(dirname "$LOG")"
+exec {lock}>"$LOG.lock"
+flock -n "$lock" || {
+	echo "$LOG is in use by another run; choose another with LOG=" >&2
+	exit 2
+}
 rm -rf "$LOG"
 mkdir -p "$LOG"
 
