@@ -293,6 +293,7 @@ int ipsec_describe_connection(struct sk_buff *skb, struct ipsec_net *in,
 	if (err ||
 	    nla_put_be16(skb, IPSEC_SOCKET_A_LOCAL_PORT, inet->inet_sport) ||
 	    nla_put_be16(skb, IPSEC_SOCKET_A_PEER_PORT, inet->inet_dport) ||
+	    nla_put_u32(skb, IPSEC_SOCKET_A_IFINDEX, READ_ONCE(sk->sk_bound_dev_if)) ||
 	    (context && put_u64(skb, IPSEC_SOCKET_A_CONTEXT_ID, context->id,
 				IPSEC_SOCKET_A_PAD)))
 		return -EMSGSIZE;

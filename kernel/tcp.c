@@ -186,7 +186,7 @@ static void connection_free(void *object, void *unused)
 {
 	struct ipsec_connection *connection = object;
 
-	kfree(connection->handshake);
+	kfree(connection->backlog);
 	kfree(connection);
 }
 

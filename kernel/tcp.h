@@ -6,8 +6,8 @@
 #include <linux/rcupdate.h>
 #include <linux/rhashtable-types.h>
 
+struct ipsec_backlog;
 struct ipsec_context;
-struct ipsec_handshake;
 struct ipsec_net;
 struct sock;
 
@@ -27,7 +27,7 @@ enum ipsec_connection_state {
  *	@early_unknown not set: in clear
  * @early_unknown: OPENING: not known under what
  * @context: held; of the connection or of its accepted SYN
- * @handshake: OPENING: what handshake.c keeps for it, or NULL
+ * @backlog: OPENING: what segment.c keeps for it, or NULL
  * @rcu: frees it
  *
  * Written under the socket's lock only, which serializes all there is to say
@@ -40,7 +40,7 @@ struct ipsec_connection {
 	bool early;
 	bool early_unknown;
 	struct ipsec_context *context;
-	struct ipsec_handshake *handshake;
+	struct ipsec_backlog *backlog;
 	struct rcu_head rcu;
 };
 

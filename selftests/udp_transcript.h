@@ -213,7 +213,7 @@ static uint32_t sum_up(const void *data, size_t len, uint32_t sum)
 }
 
 /* A datagram by hand, so that nobody but the receiver sees its checksum. */
-static void send_raw(struct play *p, size_t len, bool good)
+static inline void send_raw(struct play *p, size_t len, bool good)
 {
 	static struct {
 		struct udphdr udp;
@@ -366,7 +366,7 @@ static ssize_t receive(struct play *p, size_t size, int flags)
 	return receive_from(p, p->rx, size, flags);
 }
 
-static void receive_all(struct play *p)
+static inline void receive_all(struct play *p)
 {
 	while (receive(p, 70000, 0) >= 0 || errno != EAGAIN)
 		;

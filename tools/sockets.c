@@ -31,6 +31,7 @@
  * @local_port: in host byte order
  * @peer_port: likewise
  * @reserved: zero, so that these can be compared as bytes
+ * @ifindex: device the socket is bound to, or 0
  */
 struct end_points {
 	uint8_t local[16];
@@ -39,6 +40,7 @@ struct end_points {
 	uint16_t local_port;
 	uint16_t peer_port;
 	uint16_t reserved;
+	uint32_t ifindex;
 };
 
 /**
@@ -110,6 +112,7 @@ static int diag_item(const struct nlmsghdr *nlh, void *data)
 	connection->ends.family = msg->idiag_family;
 	connection->ends.local_port = ntohs(msg->id.idiag_sport);
 	connection->ends.peer_port = ntohs(msg->id.idiag_dport);
+	connection->ends.ifindex = msg->id.idiag_if;
 	connection->cookie = (uint64_t)msg->id.idiag_cookie[1] << 32 | msg->id.idiag_cookie[0];
 	connection->state = msg->idiag_state;
 	list_add(data, connection);
@@ -169,6 +172,7 @@ static const struct ipsec_field socket_fields[] = {
 	[IPSEC_SOCKET_A_LOCAL_PORT] = IPSEC_FIELD_NEEDED(BE16, struct answer, ends.local_port),
 	[IPSEC_SOCKET_A_PEER]	    = IPSEC_FIELD_NEEDED(ADDRESS, struct answer, ends.peer),
 	[IPSEC_SOCKET_A_PEER_PORT]  = IPSEC_FIELD_NEEDED(BE16, struct answer, ends.peer_port),
+	[IPSEC_SOCKET_A_IFINDEX]    = IPSEC_FIELD_NEEDED(U32, struct answer, ends.ifindex),
 	[IPSEC_SOCKET_A_CONTEXT_ID] = IPSEC_FIELD(U64, struct answer, context_id),
 };
 
@@ -261,7 +265,7 @@ static const struct ipsec_context *context_find(const struct list *contexts, uin
 	return NULL;
 }
 
-/* Several of the same end points (bound to different devices)? */
+/* Several of the same end points, one of them about to go? */
 static bool ambiguous(const struct list *list, size_t i)
 {
 	return (i && !by_ends(&list->item[i - 1], &list->item[i])) ||

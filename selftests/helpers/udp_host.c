@@ -9,6 +9,7 @@
  *	connect NAME ADDRESS PORT	disconnect NAME	addrform NAME
  *	send NAME ADDRESS PORT SIZE	recv NAME	peek NAME
  *	ptoken NAME			child COMMAND...
+ *	device_gro NAME DEVICE
  *	fragment NAME FIRST|LAST SOURCE DESTINATION ID
  *
  * "recv" waits a second at most and answers with the pToken: "clear",
@@ -21,8 +22,11 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/ipsec_token.h>
+#include <linux/sockios.h>
 #include <linux/xfrm.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
@@ -32,6 +36,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -197,6 +202,16 @@ static const char *do_ptoken(void)
 	return len == sizeof(ptoken) ? name_ptoken(ptoken) : "length";
 }
 
+/* "ethtool -K DEVICE gro on", on the host that the socket is on */
+static const char *do_device_gro(char **arg)
+{
+	struct ethtool_value on = { .cmd = ETHTOOL_SGRO, .data = 1 };
+	struct ifreq ifr = { .ifr_data = (void *)&on };
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", arg[2]);
+	return outcome(ioctl(fd, SIOCETHTOOL, &ifr));
+}
+
 static uint32_t sum_up(const void *data, size_t len, uint32_t sum)
 {
 	const uint8_t *byte = data;
@@ -290,6 +305,8 @@ static const char *obey(char **arg, int args)
 		number = 1;
 		return outcome(setsockopt(fd, SOL_UDP, UDP_GRO, &number, sizeof(number)));
 	}
+	if (!strcmp(what, "device_gro") && args == 3)
+		return do_device_gro(arg);
 	if (!strcmp(what, "connect") && args == 4) {
 		len = address(arg[2], arg[3], &a);
 		return outcome(connect(fd, (void *)&a, len));

@@ -117,9 +117,10 @@ enum ipsec_direction {
 };
 
 /*
- * One SA of a context. Where no SA of the context is alive, each SA that
- * makes up the protection is described as it was last seen, without SPI,
- * direction, encapsulation and lifetimes.
+ * One SA of a context. Of many, the ten newest are told of. Where no SA of the
+ * context is alive, each SA that makes up the protection is described as it was
+ * last seen, without direction, SPI, compression algorithm, encapsulation,
+ * offload and lifetimes.
  */
 enum ipsec_sa_attr {
 	IPSEC_SA_A_UNSPEC,
@@ -135,7 +136,7 @@ enum ipsec_sa_attr {
 	IPSEC_SA_A_MARK,		/* u32 */
 	IPSEC_SA_A_MARK_MASK,		/* u32 */
 	IPSEC_SA_A_IF_ID,		/* u32 */
-	IPSEC_SA_A_SELECTOR,		/* struct xfrm_selector */
+	IPSEC_SA_A_SELECTOR,		/* struct xfrm_selector, as if inbound */
 	IPSEC_SA_A_EALG,		/* u8, SADB_EALG_* or 0: RFC 2367 has none */
 	IPSEC_SA_A_EALG_NAME,		/* string, as xfrm names it */
 	IPSEC_SA_A_EALG_BITS,		/* u16, key without salt and nonce */
@@ -170,6 +171,7 @@ enum ipsec_socket_attr {
 	IPSEC_SOCKET_A_LOCAL_PORT,	/* be16 */
 	IPSEC_SOCKET_A_PEER,		/* 4 or 16 bytes */
 	IPSEC_SOCKET_A_PEER_PORT,	/* be16 */
+	IPSEC_SOCKET_A_IFINDEX,		/* u32, device it is bound to, or 0 */
 	IPSEC_SOCKET_A_CONTEXT_ID,	/* u64, absent: not known */
 
 	__IPSEC_SOCKET_A_MAX
