@@ -7,6 +7,9 @@
  * description takes it in, which is how rekeying keeps the context, or else a
  * new one is made. Nothing is kept for SAs under which nobody received.
  *
+ * Once an agent speaks in a namespace, only what it says to be of the same
+ * identity shares a context (see identity.c).
+ *
  * A context is held by paths whose SAs are alive and by sockets. What nothing
  * holds is removed by the reaper after the linger time, and by nobody else, so
  * that a context found under RCU and then held under the lock can't vanish in
@@ -21,8 +24,11 @@
 
 #include "algorithm.h"
 #include "context.h"
-#include "netlink.h"
+#include "event.h"
+#include "identity.h"
 #include "netns.h"
+#include "path.h"
+#include "reaper.h"
 
 /*
  * A peer with many SAs can wrap a packet in any succession of them, each a
@@ -37,16 +43,21 @@ static unsigned int max_contexts = 262144;
 module_param(max_contexts, uint, 0644);
 MODULE_PARM_DESC(max_contexts, "Most protection contexts per network namespace");
 
-/* After an SA is said to be dead: others usually follow at once. */
-#define REAP_SOON	HZ
-/* Some SAs die in silence. */
-#define REAP_IDLE	(30 * HZ)
-
-/* Whether an SA of @a may be taken for one of @b, under the present list. */
-static bool sa_equal(const struct ipsec_sa *a, const struct ipsec_sa *b, u64 trusted)
+static u64 context_lineage(const struct ipsec_context *context)
 {
-	return !memcmp(&a->key, &b->key, sizeof(a->key)) &&
-	       ipsec_sa_privacy(a, trusted) == ipsec_sa_privacy(b, trusted) &&
+	return context->identity ? context->identity->lineage : 0;
+}
+
+/* Whether SA @a may be taken for @b, under the present list of algorithms. */
+static bool sa_equal(const struct ipsec_sa *a, const struct ipsec_sa *b, u64 trusted,
+		     bool lineage)
+{
+	if (lineage ? a->key.proto != b->key.proto || a->key.mode != b->key.mode ||
+		      a->key.encrypts != b->key.encrypts ||
+		      a->key.authenticates != b->key.authenticates :
+		      memcmp(&a->key, &b->key, sizeof(a->key)))
+		return false;
+	return ipsec_sa_privacy(a, trusted) == ipsec_sa_privacy(b, trusted) &&
 	       ipsec_sa_integrity(a, trusted) == ipsec_sa_integrity(b, trusted);
 }
 
@@ -57,9 +68,12 @@ struct context_key {
 
 static u32 context_hash(const struct ipsec_context *context, u32 seed)
 {
+	u64 lineage = context_lineage(context);
 	u32 hash = seed;
 	u8 i;
 
+	if (lineage)
+		return jhash(&lineage, sizeof(lineage), seed);
 	for (i = 0; i < context->nr; i++)
 		hash = jhash2((const u32 *)&context->sa[i].key,
 			      sizeof(context->sa[i].key) / sizeof(u32), hash);
@@ -84,10 +98,11 @@ static int context_cmp(struct rhashtable_compare_arg *arg, const void *obj)
 	const struct ipsec_context *a = key->like, *b = obj;
 	u8 i;
 
-	if (a->nr != b->nr || a->end_to_end != b->end_to_end || a->tunnel != b->tunnel)
+	if (a->nr != b->nr || a->end_to_end != b->end_to_end || a->tunnel != b->tunnel ||
+	    !ipsec_identity_equal(a->identity, b->identity))
 		return 1;
 	for (i = 0; i < a->nr; i++)
-		if (!sa_equal(&a->sa[i], &b->sa[i], key->trusted))
+		if (!sa_equal(&a->sa[i], &b->sa[i], key->trusted, context_lineage(a)))
 			return 1;
 	return 0;
 }
@@ -97,51 +112,6 @@ static const struct rhashtable_params context_params = {
 	.hashfn = context_key_hash,
 	.obj_hashfn = context_obj_hash,
 	.obj_cmpfn = context_cmp,
-	.automatic_shrinking = true,
-};
-
-static u32 path_hash(struct xfrm_state *const *x, u8 nr, u32 seed)
-{
-	/* the low bits of a pointer to a slab object tell nothing */
-	if (nr == 1)
-		return (u32)((unsigned long)x[0] >> L1_CACHE_SHIFT) ^ seed;
-	return jhash(x, nr * sizeof(*x), seed);
-}
-
-static u32 path_key_hash(const void *data, u32 len, u32 seed)
-{
-	const struct ipsec_path_key *key = data;
-
-	return path_hash(key->x, key->nr, seed);
-}
-
-static u32 path_obj_hash(const void *data, u32 len, u32 seed)
-{
-	const struct ipsec_path *path = data;
-
-	return path_hash(path->x, path->nr, seed);
-}
-
-static int path_cmp(struct rhashtable_compare_arg *arg, const void *obj)
-{
-	const struct ipsec_path_key *key = arg->key;
-	const struct ipsec_path *path = obj;
-	u8 i;
-
-	if (path->x[0] != key->x[0] || path->nr != key->nr ||
-	    path->end_to_end != key->end_to_end)
-		return 1;
-	for (i = 1; i < key->nr; i++)
-		if (path->x[i] != key->x[i])
-			return 1;
-	return 0;
-}
-
-static const struct rhashtable_params path_params = {
-	.head_offset = offsetof(struct ipsec_path, node),
-	.hashfn = path_key_hash,
-	.obj_hashfn = path_obj_hash,
-	.obj_cmpfn = path_cmp,
 	.automatic_shrinking = true,
 };
 
@@ -156,22 +126,6 @@ static const struct rhashtable_params path_params = {
 struct ipsec_context *ipsec_context_by_id(struct ipsec_net *in, unsigned long id)
 {
 	return xa_load(&in->contexts, id);
-}
-
-/**
- * ipsec_context_by_path - find the context that a path leads to
- * @in: where
- * @key: the path
- *
- * Context: under RCU. The caller holds the SAs of the path.
- * Return: the context, or NULL for a path not seen before.
- */
-struct ipsec_context *ipsec_context_by_path(struct ipsec_net *in,
-					    const struct ipsec_path_key *key)
-{
-	struct ipsec_path *path = rhashtable_lookup(&in->paths, key, path_params);
-
-	return path ? path->context : NULL;
 }
 
 /* IPComp and the tunnel it comes with are no protection, unless all there is. */
@@ -218,36 +172,23 @@ static struct ipsec_context *context_alloc(const struct ipsec_path_key *key)
 	return context;
 }
 
-static struct ipsec_path *path_alloc(const struct ipsec_path_key *key)
+static struct ipsec_context *context_find(struct ipsec_net *in,
+					  const struct ipsec_context *like)
 {
-	struct ipsec_path *path;
-	u8 i;
+	struct context_key key = { .like = like, .trusted = in->trusted };
 
-	path = kmalloc(struct_size(path, x, key->nr), GFP_ATOMIC);
-	if (!path)
-		return NULL;
-
-	path->end_to_end = key->end_to_end;
-	path->nr = key->nr;
-	for (i = 0; i < key->nr; i++) {
-		path->x[i] = key->x[i];
-		xfrm_state_hold(path->x[i]);
-	}
-	return path;
+	return rhashtable_lookup(&in->context_keys, &key, context_params);
 }
 
-static void path_free(struct ipsec_path *path)
+static void context_set_identity(struct ipsec_context *context,
+				 struct ipsec_identity *identity)
 {
-	u8 i;
+	struct ipsec_identity *old = context->identity;
 
-	for (i = 0; i < path->nr; i++)
-		xfrm_state_put(path->x[i]);
-	kfree(path);
-}
-
-static void path_free_rcu(struct rcu_head *rcu)
-{
-	path_free(container_of(rcu, struct ipsec_path, rcu));
+	if (identity == old)
+		return;
+	WRITE_ONCE(context->identity, identity ? ipsec_identity_get(identity) : NULL);
+	ipsec_identity_put(old);	/* readers have a grace period */
 }
 
 /* The SAs of @latest follow those that @context was last seen under. */
@@ -257,9 +198,12 @@ static void context_succeed(struct ipsec_context *context,
 	u8 i;
 
 	for (i = 0; i < context->nr; i++) {
+		/* of the same lineage, it may have moved */
+		context->sa[i].key = latest->sa[i].key;
 		context->sa[i].used |= latest->sa[i].used;
 		context->sa[i].seen = latest->sa[i].seen;
 	}
+	context_set_identity(context, latest->identity);
 }
 
 static int context_insert(struct ipsec_net *in, struct ipsec_context *context)
@@ -270,8 +214,9 @@ static int context_insert(struct ipsec_net *in, struct ipsec_context *context)
 	err = xa_err(xa_store(&in->contexts, context->id, context, GFP_ATOMIC));
 	if (err)
 		return err;
-	err = rhashtable_insert_fast(&in->context_keys, &context->by_key,
-				     context_params);
+	if (!context->solitary)
+		err = rhashtable_insert_fast(&in->context_keys, &context->by_key,
+					     context_params);
 	if (err) {
 		xa_erase(&in->contexts, context->id);
 		return err;
@@ -282,13 +227,32 @@ static int context_insert(struct ipsec_net *in, struct ipsec_context *context)
 	return 0;
 }
 
+static void context_make_solitary(struct ipsec_net *in, struct ipsec_context *context)
+{
+	if (!context->solitary)
+		rhashtable_remove_fast(&in->context_keys, &context->by_key, context_params);
+	context->solitary = true;
+}
+
 static void context_remove(struct ipsec_net *in, struct ipsec_context *context)
 {
 	context->gone = true;
-	rhashtable_remove_fast(&in->context_keys, &context->by_key, context_params);
+	context_make_solitary(in, context);
 	xa_erase(&in->contexts, context->id);
 	WRITE_ONCE(in->context_count, in->context_count - 1);
 	ipsec_count(in, IPSEC_COUNT_CONTEXTS_GONE);
+}
+
+static void context_free(struct ipsec_context *context)
+{
+	if (context)
+		ipsec_identity_put(context->identity);
+	kfree(context);
+}
+
+static void context_free_rcu(struct rcu_head *rcu)
+{
+	context_free(container_of(rcu, struct ipsec_context, rcu));
 }
 
 static bool context_held(const struct ipsec_context *context)
@@ -296,8 +260,13 @@ static bool context_held(const struct ipsec_context *context)
 	return context->users || !list_empty(&context->paths);
 }
 
-/* A path or socket left: what now holds it not has its linger time from here. */
-static void context_left(struct ipsec_context *context)
+/**
+ * ipsec_context_left - a path or a socket does not hold a context any more
+ * @context: which, if nothing else holds it, has its linger time from here
+ *
+ * Context: under &ipsec_net.lock.
+ */
+void ipsec_context_left(struct ipsec_context *context)
 {
 	if (!context_held(context))
 		context->idle_since = jiffies;
@@ -318,32 +287,36 @@ struct ipsec_context *ipsec_context_add_path(struct ipsec_net *in,
 	enum ipsec_counter cause = IPSEC_COUNT_UNKNOWN_MEMORY;
 	struct ipsec_context *context, *fresh;
 	enum ipsec_cmd event = IPSEC_CMD_UNSPEC;
-	struct context_key like;
-	struct ipsec_path *path;
+	struct ipsec_path *path, *old;
 
 	fresh = context_alloc(key);
-	path = path_alloc(key);
+	path = ipsec_path_create(key);
 	if (!fresh || !path)
 		goto unknown;
 
 	spin_lock_bh(&in->lock);
-	context = ipsec_context_by_path(in, key);
-	if (context)	/* another CPU was faster */
+	old = ipsec_path_find(in, key);
+	if (old) {	/* another CPU was faster */
+		context = old->context;
 		goto out_unlock;
+	}
 
 	cause = IPSEC_COUNT_UNKNOWN_LIMIT;
 	if (in->dead || (key->nr > 1 && in->bundle_count >= max_bundles))
 		goto unknown_unlock;
 
-	like.like = fresh;
-	like.trusted = in->trusted;
-	context = rhashtable_lookup(&in->context_keys, &like, context_params);
+	context_set_identity(fresh, ipsec_identity_of_path(in, key));
+	/* where agents speak, one that has no identity yet is kept apart */
+	fresh->solitary = in->identified && !fresh->identity;
+	if (!fresh->solitary)
+		context = context_find(in, fresh);
 	if (!context && in->context_count >= max_contexts)
 		goto unknown_unlock;
 
 	cause = IPSEC_COUNT_UNKNOWN_MEMORY;
 	if (context) {
 		context_succeed(context, fresh);
+		context->several = true;
 		event = IPSEC_CMD_CONTEXT_CHANGE_NTF;
 	} else {
 		if (context_insert(in, fresh))
@@ -353,31 +326,28 @@ struct ipsec_context *ipsec_context_add_path(struct ipsec_net *in,
 		event = IPSEC_CMD_CONTEXT_NEW_NTF;
 	}
 
-	path->context = context;
-	if (rhashtable_insert_fast(&in->paths, &path->node, path_params)) {
-		context_left(context);
+	if (ipsec_path_insert(in, path, context)) {
+		ipsec_context_left(context);
 		goto unknown_unlock;
 	}
-	list_add_rcu(&path->list, &context->paths);
-	in->bundle_count += path->nr > 1;
 	path = NULL;
-	schedule_delayed_work(&in->reap, REAP_IDLE);
+	schedule_delayed_work(&in->reap, IPSEC_REAP_IDLE);
 
 out_unlock:
 	spin_unlock_bh(&in->lock);
 	if (event != IPSEC_CMD_UNSPEC)
-		ipsec_netlink_context(in, context, event);
+		ipsec_event_context(in, context, event);
 	if (path)
-		path_free(path);
-	kfree(fresh);
+		ipsec_path_free(path);
+	context_free(fresh);
 	return context;
 
 unknown_unlock:
 	spin_unlock_bh(&in->lock);
 unknown:
 	if (path)
-		path_free(path);
-	kfree(fresh);
+		ipsec_path_free(path);
+	context_free(fresh);
 	ipsec_count(in, cause);
 	return ERR_PTR(-ENODATA);
 }
@@ -413,7 +383,7 @@ void ipsec_context_release(struct ipsec_net *in, struct ipsec_context *context)
 {
 	spin_lock_bh(&in->lock);
 	context->users--;
-	context_left(context);
+	ipsec_context_left(context);
 	spin_unlock_bh(&in->lock);
 }
 
@@ -433,18 +403,19 @@ static bool path_compresses(const struct ipsec_path *path)
  */
 static bool context_compression(struct ipsec_net *in, struct ipsec_context *context)
 {
+	struct ipsec_sa_key keys[IPSEC_CONTEXT_MAX_SAS];
 	bool compression = false;
 	struct ipsec_path *path;
 	struct xfrm_state *x;
-	u8 i;
+	u8 i, nr;
 
 	if (list_empty(&context->paths))
 		return READ_ONCE(context->compression);
 	list_for_each_entry_rcu(path, &context->paths, list)
 		compression |= path_compresses(path);
-	for (i = 0; i < context->nr && !compression; i++) {
-		x = ipsec_sa_find_ipcomp(in->net, &context->sa[i].key,
-					 IPSEC_DIRECTION_IN);
+	nr = ipsec_context_keys(in, context, keys);
+	for (i = 0; i < nr && !compression; i++) {
+		x = ipsec_sa_find_ipcomp(in->net, &keys[i], IPSEC_DIRECTION_IN);
 		if (x) {
 			compression = true;
 			xfrm_state_put(x);
@@ -478,135 +449,122 @@ void ipsec_context_protection(struct ipsec_net *in, struct ipsec_context *contex
 	spin_unlock_bh(&in->lock);
 }
 
-/**
- * ipsec_context_reap_soon - look for dead SAs before long
- * @in: where
- *
- * Context: any.
- */
-void ipsec_context_reap_soon(struct ipsec_net *in)
+static void path_identify(struct ipsec_net *in, struct ipsec_path *path)
 {
-	/* not put off by the next event: there may be many in a row */
-	if (READ_ONCE(in->context_count) && !READ_ONCE(in->dead) &&
-	    !xchg(&in->reaping, true))
-		mod_delayed_work(system_wq, &in->reap, REAP_SOON);
+	struct ipsec_path_key key = { path->x, path->nr, path->end_to_end };
+	struct ipsec_context *context = path->context;
+	struct ipsec_identity *identity;
+
+	identity = ipsec_identity_of_path(in, &key);
+	if (!identity)
+		return;
+	if (ipsec_identity_equal(context->identity, identity)) {
+		context_set_identity(context, identity);
+		return;
+	}
+
+	/* All that ever came under this context came under this path. */
+	if (!context->identity && !context->several) {
+		context_make_solitary(in, context);
+		context_set_identity(context, identity);
+		if (!context_find(in, context) &&
+		    !rhashtable_insert_fast(&in->context_keys, &context->by_key,
+					    context_params)) {
+			context->solitary = false;
+			return;
+		}
+	}
+	/* The next packet takes a new path, to the context that it belongs to. */
+	ipsec_path_remove(in, path);
 }
 
-static bool path_valid(const struct ipsec_path *path)
+/**
+ * ipsec_context_identify - the identity behind an SA has become known
+ * @in: where
+ * @x: the SA
+ *
+ * Context: any but hard interrupts; under RCU and &ipsec_net.lock.
+ */
+void ipsec_context_identify(struct ipsec_net *in, struct xfrm_state *x)
+{
+	ipsec_path_for_each_of_sa(in, x, path_identify);
+}
+
+/**
+ * ipsec_context_forget - what comes under an SA now may belong elsewhere
+ * @in: where
+ * @x: the SA
+ *
+ * Context: any but hard interrupts; under RCU and &ipsec_net.lock.
+ */
+void ipsec_context_forget(struct ipsec_net *in, struct xfrm_state *x)
+{
+	ipsec_path_for_each_of_sa(in, x, ipsec_path_remove);
+}
+
+/**
+ * ipsec_context_keys - what the SAs of a context must be
+ * @in: where
+ * @context: found under RCU
+ * @keys: room for IPSEC_CONTEXT_MAX_SAS
+ *
+ * Context: any but hard interrupts.
+ * Return: how many.
+ */
+u8 ipsec_context_keys(struct ipsec_net *in, const struct ipsec_context *context,
+		      struct ipsec_sa_key *keys)
 {
 	u8 i;
-
-	for (i = 0; i < path->nr; i++)
-		if (!ipsec_sa_valid(path->x[i]))
-			return false;
-	return true;
-}
-
-static void reap_path(struct ipsec_net *in, struct ipsec_path *path)
-{
-	struct ipsec_context *context = path->context;
 
 	spin_lock_bh(&in->lock);
-	rhashtable_remove_fast(&in->paths, &path->node, path_params);
-	list_del_rcu(&path->list);
-	in->bundle_count -= path->nr > 1;
-	context_left(context);
+	for (i = 0; i < context->nr; i++)
+		keys[i] = context->sa[i].key;
 	spin_unlock_bh(&in->lock);
-
-	ipsec_netlink_context(in, context, IPSEC_CMD_CONTEXT_CHANGE_NTF);
-	call_rcu(&path->rcu, path_free_rcu);
+	return context->nr;
 }
 
-static void reap_paths(struct ipsec_net *in)
+/**
+ * ipsec_context_reap_path - remove a path of which an SA is dead
+ * @in: where
+ * @path: found under RCU
+ *
+ * Context: process context, under RCU.
+ * Return: whether it was removed just now.
+ */
+bool ipsec_context_reap_path(struct ipsec_net *in, struct ipsec_path *path)
 {
-	struct rhashtable_iter iter;
-	struct ipsec_path *path;
-
-	rhashtable_walk_enter(&in->paths, &iter);
-	do {
-		rhashtable_walk_start(&iter);
-		while ((path = rhashtable_walk_next(&iter)) && !IS_ERR(path)) {
-			if (!path_valid(path))
-				reap_path(in, path);
-			if (need_resched())
-				break;
-		}
-		rhashtable_walk_stop(&iter);
-		cond_resched();
-	} while (path);
-	rhashtable_walk_exit(&iter);
-}
-
-/* An SA that took over may not have carried anything yet. */
-static bool context_succeeded(struct ipsec_net *in, struct ipsec_context *context)
-{
-	struct xfrm_state *x;
-	u8 i;
-
-	for (i = 0; i < context->nr; i++) {
-		x = ipsec_sa_find(in->net, &context->sa[i].key, IPSEC_DIRECTION_IN);
-		if (!x)
-			return false;
-		xfrm_state_put(x);
-	}
-	return true;
-}
-
-/* Return: in how many jiffies to look at it again, 0 if something holds it. */
-static unsigned long reap_context(struct ipsec_net *in, struct ipsec_context *context)
-{
-	unsigned long end = READ_ONCE(context->idle_since) + READ_ONCE(in->linger) * HZ;
 	bool removed = false;
 
-	if (context_held(context))
-		return 0;
-	if (time_before(jiffies, end))
-		return end - jiffies;
-	if (context_succeeded(in, context)) {
-		WRITE_ONCE(context->idle_since, jiffies);
-		return REAP_IDLE;
+	spin_lock_bh(&in->lock);
+	if (!path->removed) {
+		ipsec_path_remove(in, path);
+		removed = true;
 	}
+	spin_unlock_bh(&in->lock);
+	return removed;
+}
+
+/**
+ * ipsec_context_reap - remove a context that nothing holds any more
+ * @in: where
+ * @context: found under RCU
+ *
+ * Context: process context, under RCU.
+ * Return: whether it was removed just now.
+ */
+bool ipsec_context_reap(struct ipsec_net *in, struct ipsec_context *context)
+{
+	bool removed = false;
 
 	spin_lock_bh(&in->lock);
-	if (!context_held(context)) {
+	if (!context->gone && !context_held(context)) {
 		context_remove(in, context);
 		removed = true;
 	}
 	spin_unlock_bh(&in->lock);
-
-	if (removed) {
-		ipsec_netlink_context_gone(in, context->id);
-		kfree_rcu(context, rcu);
-	}
-	return 0;
-}
-
-static unsigned long reap_contexts(struct ipsec_net *in)
-{
-	unsigned long id, wait, next = REAP_IDLE;
-	struct ipsec_context *context;
-
-	rcu_read_lock();
-	xa_for_each(&in->contexts, id, context) {
-		wait = reap_context(in, context);
-		if (wait)
-			next = min(next, wait);
-		cond_resched_rcu();
-	}
-	rcu_read_unlock();
-	return max(next, (unsigned long)REAP_SOON);
-}
-
-static void context_reap(struct work_struct *work)
-{
-	struct ipsec_net *in = container_of(to_delayed_work(work), struct ipsec_net, reap);
-	unsigned long next;
-
-	xchg(&in->reaping, false);
-	reap_paths(in);
-	next = reap_contexts(in);
-	if (READ_ONCE(in->context_count) && !READ_ONCE(in->dead))
-		schedule_delayed_work(&in->reap, next);
+	if (removed)
+		call_rcu(&context->rcu, context_free_rcu);
+	return removed;
 }
 
 /**
@@ -625,38 +583,30 @@ int ipsec_context_init_net(struct ipsec_net *in)
 	in->next_id = 1;
 	in->linger = IPSEC_LINGER_DEFAULT;
 	in->trusted = ipsec_algorithm_defaults();
-	INIT_DELAYED_WORK(&in->reap, context_reap);
 
 	err = rhashtable_init(&in->context_keys, &context_params);
 	if (err)
 		return err;
-	err = rhashtable_init(&in->paths, &path_params);
+	err = ipsec_path_init_net(in);
 	if (err)
 		rhashtable_destroy(&in->context_keys);
 	return err;
-}
-
-static void path_free_at_exit(void *object, void *unused)
-{
-	path_free(object);
 }
 
 /**
  * ipsec_context_exit_net - drop all contexts of a namespace
  * @in: the namespace, dead, with nobody looking for its contexts any more
  *
- * Context: process context, may sleep. Frees at once: the references on SAs
- * must not outlast the part of xfrm in the namespace.
+ * Context: process context, may sleep.
  */
 void ipsec_context_exit_net(struct ipsec_net *in)
 {
 	struct ipsec_context *context;
 	unsigned long id;
 
-	cancel_delayed_work_sync(&in->reap);
-	rhashtable_free_and_destroy(&in->paths, path_free_at_exit, NULL);
+	ipsec_path_exit_net(in);
 	rhashtable_destroy(&in->context_keys);
 	xa_for_each(&in->contexts, id, context)
-		kfree(context);
+		context_free(context);
 	xa_destroy(&in->contexts);
 }

@@ -5,10 +5,14 @@
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 #include <linux/rhashtable-types.h>
+#include <net/xfrm.h>
 
 #include "sa.h"
 
+struct ipsec_identity;
 struct ipsec_net;
+struct ipsec_path;
+struct ipsec_path_key;
 
 /**
  * struct ipsec_context - a protection context: this peer, protected this way
@@ -19,6 +23,10 @@ struct ipsec_net;
  * @idle_since: jiffies since when neither path nor socket holds it; valid
  *	while both are missing
  * @established: seconds since the epoch
+ * @identity: part of the key: who is behind it, RCU, with a reference; NULL:
+ *	nobody has said so far
+ * @solitary: not found by key: other SAs may be somebody else's
+ * @several: more than one path has led here
  * @gone: no longer to be found, about to be freed
  * @compression: IPComp was part of it when that was last looked at
  * @end_to_end: part of the key: the protected addresses are those of the
@@ -38,6 +46,9 @@ struct ipsec_context {
 	unsigned int users;
 	unsigned long idle_since;
 	time64_t established;
+	struct ipsec_identity *identity;
+	bool solitary;
+	bool several;
 	bool gone;
 	bool compression;
 	bool end_to_end;
@@ -47,32 +58,8 @@ struct ipsec_context {
 	struct ipsec_sa sa[];
 };
 
-/**
- * struct ipsec_path - SAs that protected a packet, and the context they mean
- * @node: in &ipsec_net.paths
- * @list: in &ipsec_context.paths
- * @context: where it leads, for as long as the path is there
- * @rcu: frees it
- * @end_to_end: as in the context
- * @nr: number of SAs
- * @x: the SAs, outermost first, each with a reference. Holding it is what
- *	makes a comparison of pointers mean identity.
- */
-struct ipsec_path {
-	struct rhash_head node;
-	struct list_head list;
-	struct ipsec_context *context;
-	struct rcu_head rcu;
-	bool end_to_end;
-	u8 nr;
-	struct xfrm_state *x[];
-};
-
-struct ipsec_path_key {
-	struct xfrm_state *const *x;
-	u8 nr;
-	bool end_to_end;
-};
+/* The SAs of a context at most: what a secpath has room for. */
+#define IPSEC_CONTEXT_MAX_SAS	XFRM_MAX_DEPTH
 
 /* What a context means under the present list of untrusted algorithms. */
 struct ipsec_protection {
@@ -85,15 +72,19 @@ struct ipsec_protection {
 #define IPSEC_LINGER_DEFAULT	300
 
 struct ipsec_context *ipsec_context_by_id(struct ipsec_net *in, unsigned long id);
-struct ipsec_context *ipsec_context_by_path(struct ipsec_net *in,
-					    const struct ipsec_path_key *key);
 struct ipsec_context *ipsec_context_add_path(struct ipsec_net *in,
 					     const struct ipsec_path_key *key);
 bool ipsec_context_hold(struct ipsec_net *in, struct ipsec_context *context);
 void ipsec_context_release(struct ipsec_net *in, struct ipsec_context *context);
+void ipsec_context_left(struct ipsec_context *context);
 void ipsec_context_protection(struct ipsec_net *in, struct ipsec_context *context,
 			      struct ipsec_protection *protection);
-void ipsec_context_reap_soon(struct ipsec_net *in);
+u8 ipsec_context_keys(struct ipsec_net *in, const struct ipsec_context *context,
+		      struct ipsec_sa_key *keys);
+void ipsec_context_identify(struct ipsec_net *in, struct xfrm_state *x);
+void ipsec_context_forget(struct ipsec_net *in, struct xfrm_state *x);
+bool ipsec_context_reap_path(struct ipsec_net *in, struct ipsec_path *path);
+bool ipsec_context_reap(struct ipsec_net *in, struct ipsec_context *context);
 
 int ipsec_context_init_net(struct ipsec_net *in);
 void ipsec_context_exit_net(struct ipsec_net *in);

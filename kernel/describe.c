@@ -14,7 +14,9 @@
 #include "algorithm.h"
 #include "context.h"
 #include "describe.h"
+#include "identity.h"
 #include "netns.h"
+#include "path.h"
 
 /* While many SAs follow each other in a short time, the latest are told of. */
 #define MAX_SAS	10
@@ -161,19 +163,40 @@ static int list_found(struct sa_list *list, struct xfrm_state *x, u8 index,
 	return err;
 }
 
+/* The SAs that the agent has told of: those of others may look the same. */
+static int list_bound(struct sa_list *list, const struct ipsec_identity *identity,
+		      const struct ipsec_context *context)
+{
+	const struct ipsec_binding *binding;
+	enum ipsec_direction direction;
+	int err;
+
+	list_for_each_entry_rcu(binding, &identity->bindings, list) {
+		struct xfrm_state *x = binding->x;
+
+		if (!ipsec_sa_valid(x))
+			continue;
+		direction = memcmp(&x->id.daddr, &context->sa[0].key.local,
+				   x->props.family == AF_INET ? 4 : 16) ?
+			    IPSEC_DIRECTION_OUT : IPSEC_DIRECTION_IN;
+		err = list_sa(list, x, 0, direction);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 /* The newest SAs that stand for the context, whether they carried anything or not. */
 static int list_latest(struct sa_list *list, struct net *net,
-		       struct ipsec_context *context, enum ipsec_direction direction)
+		       const struct ipsec_sa_key *keys, u8 nr, enum ipsec_direction direction)
 {
-	const struct ipsec_sa_key *key;
 	int err;
 	u8 i;
 
-	for (i = 0; i < context->nr; i++) {
-		key = &context->sa[i].key;
-		err = list_found(list, ipsec_sa_find(net, key, direction), i, direction);
-		if (!err && key->proto != IPPROTO_COMP)
-			err = list_found(list, ipsec_sa_find_ipcomp(net, key, direction),
+	for (i = 0; i < nr; i++) {
+		err = list_found(list, ipsec_sa_find(net, &keys[i], direction), i, direction);
+		if (!err && keys[i].proto != IPPROTO_COMP)
+			err = list_found(list, ipsec_sa_find_ipcomp(net, &keys[i], direction),
 					 i + 1, direction);
 		if (err)
 			return err;
@@ -227,8 +250,12 @@ int ipsec_describe_context(struct sk_buff *skb, struct ipsec_net *in,
 			   struct ipsec_context *context, bool admin)
 {
 	struct sa_list list = { .skb = skb, .admin = admin };
+	struct ipsec_sa_key keys[IPSEC_CONTEXT_MAX_SAS];
+	const struct ipsec_identity *identity;
 	struct ipsec_protection protection;
 	struct nlattr *nest;
+	u8 nr;
+	int err;
 
 	ipsec_context_protection(in, context, &protection);
 
@@ -247,13 +274,48 @@ int ipsec_describe_context(struct sk_buff *skb, struct ipsec_net *in,
 	     nla_put_u32(skb, IPSEC_CONTEXT_A_USERS, READ_ONCE(context->users))))
 		return -EMSGSIZE;
 
-	if (list_latest(&list, in->net, context, IPSEC_DIRECTION_IN) ||
-	    list_latest(&list, in->net, context, IPSEC_DIRECTION_OUT) ||
-	    list_seen(&list, context))
+	identity = READ_ONCE(context->identity);
+	if (identity) {
+		err = list_bound(&list, identity, context);
+	} else {
+		nr = ipsec_context_keys(in, context, keys);
+		err = list_latest(&list, in->net, keys, nr, IPSEC_DIRECTION_IN) ?:
+		      list_latest(&list, in->net, keys, nr, IPSEC_DIRECTION_OUT);
+	}
+	if (err || list_seen(&list, context))
 		return -EMSGSIZE;
 	if (!list.count && put_as_last_seen(skb, context))
 		return -EMSGSIZE;
+	if (identity && nla_put(skb, IPSEC_CONTEXT_A_IDENTITY | NLA_F_NESTED, identity->size,
+				identity->attributes))
+		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/**
+ * ipsec_describe_identity - put an SA and the identity behind it into a message
+ * @skb: the message
+ * @x: the SA, held
+ * @identity: found under RCU or held; NULL for none
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipsec_describe_identity(struct sk_buff *skb, const struct xfrm_state *x,
+			    const struct ipsec_identity *identity)
+{
+	struct nlattr *nest = nla_nest_start(skb, IPSEC_A_SA);
+
+	if (!nest ||
+	    nla_put_u8(skb, IPSEC_SA_REF_A_SATYPE, satype(x->id.proto)) ||
+	    put_address(skb, IPSEC_SA_REF_A_DESTINATION, &x->id.daddr, x->props.family) ||
+	    nla_put_be32(skb, IPSEC_SA_REF_A_SPI, x->id.spi) ||
+	    nla_put_u32(skb, IPSEC_SA_REF_A_MARK, x->mark.v))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	if (identity && nla_put(skb, IPSEC_A_IDENTITY | NLA_F_NESTED, identity->size,
+				identity->attributes))
+		return -EMSGSIZE;
 	return 0;
 }
 
@@ -346,6 +408,8 @@ int ipsec_describe_stats(struct sk_buff *skb, struct ipsec_net *in)
 	    put_u64(skb, IPSEC_STATS_A_CONNECTIONS, atomic_read(&in->connections.nelems),
 		    IPSEC_STATS_A_PAD) ||
 	    put_u64(skb, IPSEC_STATS_A_DATAGRAM_SOCKETS, atomic_read(&in->udp_sockets.nelems),
+		    IPSEC_STATS_A_PAD) ||
+	    put_u64(skb, IPSEC_STATS_A_BINDINGS, atomic_read(&in->bindings.nelems),
 		    IPSEC_STATS_A_PAD))
 		return -EMSGSIZE;
 

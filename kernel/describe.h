@@ -7,11 +7,18 @@
 #include "tcp.h"
 
 struct ipsec_context;
+struct ipsec_identity;
 struct ipsec_net;
 struct sk_buff;
+struct xfrm_state;
+
+/* Room for a context with all that is ever told of one. */
+#define IPSEC_DESCRIPTION_SIZE	SKB_WITH_OVERHEAD(32768)
 
 int ipsec_describe_context(struct sk_buff *skb, struct ipsec_net *in,
 			   struct ipsec_context *context, bool admin);
+int ipsec_describe_identity(struct sk_buff *skb, const struct xfrm_state *x,
+			    const struct ipsec_identity *identity);
 int ipsec_describe_connection(struct sk_buff *skb, struct ipsec_net *in,
 			      const struct ipsec_connection *connection);
 int ipsec_describe_algorithm(struct sk_buff *skb, u8 index, u64 trusted);

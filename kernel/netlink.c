@@ -1,31 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The generic-netlink family: all that is parsed of netlink is parsed here,
- * and describe.c writes all that takes more than an attribute or two.
+ * The generic-netlink family: all that is parsed of netlink is parsed here.
+ * describe.c writes what takes more than an attribute or two, event.c tells
+ * those who listen.
  */
 #include <linux/ipsec_token.h>
 #include <linux/module.h>
+#include <linux/pfkeyv2.h>
 #include <linux/rhashtable.h>
 #include <net/genetlink.h>
 #include <net/sock.h>
+#include <net/xfrm.h>
 
 #include "algorithm.h"
 #include "context.h"
 #include "describe.h"
+#include "event.h"
 #include "handle.h"
+#include "identity.h"
 #include "netlink.h"
 #include "netns.h"
-
-enum netlink_group {
-	GROUP_EVENTS,
-	GROUP_CHANGES,
-};
+#include "reaper.h"
 
 static struct genl_family netlink_family;
-static bool netlink_open;	/* the family can be sent to; read under RCU */
-
-/* A context with as many SAs as are ever told of. */
-#define CONTEXT_MESSAGE_SIZE	SKB_WITH_OVERHEAD(12288)
 
 static struct netlink_range_validation linger_range = {
 	.max = 7 * 24 * 3600,
@@ -55,6 +52,55 @@ static const struct nla_policy algorithm_policy[] = {
 static const struct nla_policy config_policy[] = {
 	[IPSEC_A_PAD ... IPSEC_A_ALGORITHM_TRUSTED] = { .type = NLA_REJECT },
 	[IPSEC_A_LINGER] = NLA_POLICY_FULL_RANGE(NLA_U32, &linger_range),
+};
+
+#define STRING_POLICY	{ .type = NLA_NUL_STRING, .len = IPSEC_IDENTITY_MAX_STRING }
+
+/* of this end, in an identity */
+static const struct nla_policy local_policy[IPSEC_IDENTITY_A_MAX + 1] = {
+	[IPSEC_IDENTITY_A_ITOKEN] = NLA_POLICY_EXACT_LEN(IPSEC_ITOKEN_SIZE),
+	[IPSEC_IDENTITY_A_METHOD] = NLA_POLICY_RANGE(NLA_U8, IPSEC_AUTH_NONE, IPSEC_AUTH_MAX),
+	[IPSEC_IDENTITY_A_IKE_ID_TYPE] = { .type = NLA_U8 },
+	[IPSEC_IDENTITY_A_IKE_ID] = STRING_POLICY,
+	[IPSEC_IDENTITY_A_CA_DN] = STRING_POLICY,
+	[IPSEC_IDENTITY_A_CERTIFICATE_DN] = STRING_POLICY,
+	[IPSEC_IDENTITY_A_PUBKEY_ID] = STRING_POLICY,
+	[IPSEC_IDENTITY_A_AUDIT_STRING] = STRING_POLICY,
+};
+
+static const struct nla_policy identity_policy[IPSEC_IDENTITY_A_MAX + 1] = {
+	[IPSEC_IDENTITY_A_ITOKEN] = NLA_POLICY_EXACT_LEN(IPSEC_ITOKEN_SIZE),
+	[IPSEC_IDENTITY_A_METHOD] = NLA_POLICY_RANGE(NLA_U8, IPSEC_AUTH_NONE, IPSEC_AUTH_MAX),
+	[IPSEC_IDENTITY_A_LOCAL] = NLA_POLICY_NESTED(local_policy),
+	[IPSEC_IDENTITY_A_LINEAGE] = { .type = NLA_U64 },
+	[IPSEC_IDENTITY_A_IKE_ID_TYPE] = { .type = NLA_U8 },
+	[IPSEC_IDENTITY_A_IKE_ID] = STRING_POLICY,
+	[IPSEC_IDENTITY_A_CA_DN] = STRING_POLICY,
+	[IPSEC_IDENTITY_A_CERTIFICATE_DN] = STRING_POLICY,
+	[IPSEC_IDENTITY_A_PUBKEY_ID] = STRING_POLICY,
+	[IPSEC_IDENTITY_A_CHANNEL_BINDING] = { .type = NLA_BINARY,
+					       .len = IPSEC_IDENTITY_MAX_BINDING },
+	[IPSEC_IDENTITY_A_AUDIT_STRING] = STRING_POLICY,
+	[IPSEC_IDENTITY_A_POLICY_NAME] = STRING_POLICY,
+	[IPSEC_IDENTITY_A_SOURCE] = STRING_POLICY,
+};
+
+static const struct nla_policy sa_ref_policy[IPSEC_SA_REF_A_MAX + 1] = {
+	[IPSEC_SA_REF_A_SATYPE] = NLA_POLICY_RANGE(NLA_U8, SADB_SATYPE_AH, SADB_SATYPE_ESP),
+	[IPSEC_SA_REF_A_DESTINATION] = { .type = NLA_BINARY, .len = 16 },
+	[IPSEC_SA_REF_A_SPI] = { .type = NLA_U32 },
+	[IPSEC_SA_REF_A_MARK] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy bind_policy[] = {
+	[IPSEC_A_PAD ... IPSEC_A_GENERATION] = { .type = NLA_REJECT },
+	[IPSEC_A_IDENTITY] = NLA_POLICY_NESTED(identity_policy),
+	[IPSEC_A_SA] = NLA_POLICY_NESTED(sa_ref_policy),
+};
+
+static const struct nla_policy unbind_policy[] = {
+	[IPSEC_A_PAD ... IPSEC_A_IDENTITY] = { .type = NLA_REJECT },
+	[IPSEC_A_SA] = NLA_POLICY_NESTED(sa_ref_policy),
 };
 
 static struct sk_buff *reply_begin(struct genl_info *info, size_t size, void **header)
@@ -99,7 +145,7 @@ static int doit_ptoken_get(struct sk_buff *skb, struct genl_info *info)
 		return -EINVAL;
 	}
 
-	reply = reply_begin(info, CONTEXT_MESSAGE_SIZE, &header);
+	reply = reply_begin(info, IPSEC_DESCRIPTION_SIZE, &header);
 	if (!reply)
 		return -ENOMEM;
 
@@ -141,110 +187,10 @@ static int dumpit_algorithm_get(struct sk_buff *skb, struct netlink_callback *cb
 	return skb->len;
 }
 
-static struct sk_buff *event_begin(struct ipsec_net *in, enum netlink_group group,
-				   enum ipsec_cmd event, size_t size, void **header)
-{
-	struct sk_buff *skb;
-
-	if (!READ_ONCE(netlink_open) || READ_ONCE(in->dead) ||
-	    !genl_has_listeners(&netlink_family, in->net, group))
-		return NULL;
-	skb = genlmsg_new(size, GFP_ATOMIC);
-	if (!skb)
-		goto lost;
-	*header = genlmsg_put(skb, 0, 0, &netlink_family, 0, event);
-	if (*header)
-		return skb;
-	nlmsg_free(skb);
-lost:
-	/* listeners are told that something is missing */
-	genl_set_err(&netlink_family, in->net, 0, group, -ENOBUFS);
-	return NULL;
-}
-
-static void event_end(struct ipsec_net *in, enum netlink_group group,
-		      struct sk_buff *skb, void *header, int err)
-{
-	if (err) {
-		nlmsg_free(skb);
-		genl_set_err(&netlink_family, in->net, 0, group, -ENOBUFS);
-		return;
-	}
-	genlmsg_end(skb, header);
-	genlmsg_multicast_netns(&netlink_family, in->net, skb, 0, group, GFP_ATOMIC);
-}
-
-/**
- * ipsec_netlink_changed - an answer given before may not hold any more
- * @in: where
- *
- * Context: any but hard interrupts.
- */
-void ipsec_netlink_changed(struct ipsec_net *in)
-{
-	u32 generation = atomic_inc_return(&in->generation);
-	struct sk_buff *skb;
-	void *header;
-
-	rcu_read_lock();
-	skb = event_begin(in, GROUP_CHANGES, IPSEC_CMD_CHANGED_NTF,
-			  nla_total_size(sizeof(u32)), &header);
-	if (skb)
-		event_end(in, GROUP_CHANGES, skb, header,
-			  nla_put_u32(skb, IPSEC_A_GENERATION, generation));
-	rcu_read_unlock();
-}
-
-/**
- * ipsec_netlink_context - tell of a context
- * @in: where
- * @context: found under RCU
- * @event: IPSEC_CMD_CONTEXT_NEW_NTF or IPSEC_CMD_CONTEXT_CHANGE_NTF
- *
- * Context: any but hard interrupts, under RCU, without locks of xfrm.
- */
-void ipsec_netlink_context(struct ipsec_net *in, struct ipsec_context *context,
-			   enum ipsec_cmd event)
-{
-	struct sk_buff *skb;
-	void *header;
-
-	if (event == IPSEC_CMD_CONTEXT_CHANGE_NTF)
-		ipsec_netlink_changed(in);
-	skb = event_begin(in, GROUP_EVENTS, event, CONTEXT_MESSAGE_SIZE, &header);
-	if (skb)
-		event_end(in, GROUP_EVENTS, skb, header,
-			  ipsec_describe_context(skb, in, context, true));
-}
-
-/**
- * ipsec_netlink_context_gone - tell that a context is no longer there
- * @in: where
- * @id: its id
- *
- * Context: any but hard interrupts.
- */
-void ipsec_netlink_context_gone(struct ipsec_net *in, unsigned long id)
-{
-	struct sk_buff *skb;
-	void *header;
-
-	ipsec_netlink_changed(in);
-	rcu_read_lock();
-	skb = event_begin(in, GROUP_EVENTS, IPSEC_CMD_CONTEXT_DEL_NTF,
-			  nla_total_size_64bit(sizeof(u64)), &header);
-	if (skb)
-		event_end(in, GROUP_EVENTS, skb, header,
-			  nla_put_u64_64bit(skb, IPSEC_A_CONTEXT_ID, id, IPSEC_A_PAD));
-	rcu_read_unlock();
-}
-
 static int doit_algorithm_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipsec_net *in = ipsec_net(genl_info_net(info));
-	struct sk_buff *event;
 	bool trusted, changed;
-	void *header;
 	u8 index;
 
 	if (GENL_REQ_ATTR_CHECK(info, IPSEC_A_ALGORITHM_NAME) ||
@@ -271,13 +217,7 @@ static int doit_algorithm_set(struct sk_buff *skb, struct genl_info *info)
 	if (!changed)
 		return 0;
 
-	ipsec_netlink_changed(in);
-	rcu_read_lock();
-	event = event_begin(in, GROUP_EVENTS, IPSEC_CMD_ALGORITHM_NTF, NLMSG_GOODSIZE, &header);
-	if (event)
-		event_end(in, GROUP_EVENTS, event, header,
-			  ipsec_describe_algorithm(event, index, READ_ONCE(in->trusted)));
-	rcu_read_unlock();
+	ipsec_event_algorithm(in, index);
 	return 0;
 }
 
@@ -294,7 +234,7 @@ static int doit_context_get(struct sk_buff *skb, struct genl_info *info)
 		return -EINVAL;
 	id = nla_get_u64(info->attrs[IPSEC_A_CONTEXT_ID]);
 
-	reply = reply_begin(info, CONTEXT_MESSAGE_SIZE, &header);
+	reply = reply_begin(info, IPSEC_DESCRIPTION_SIZE, &header);
 	if (!reply)
 		return -ENOMEM;
 	rcu_read_lock();
@@ -334,26 +274,30 @@ static int dumpit_context_get(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len ?: err;
 }
 
-static int start_socket_get(struct netlink_callback *cb)
+static int walk_start(struct netlink_callback *cb, struct rhashtable *table)
 {
-	struct ipsec_net *in = ipsec_net(sock_net(cb->skb->sk));
 	struct rhashtable_iter *iter;
 
 	iter = kmalloc(sizeof(*iter), GFP_KERNEL);
 	if (!iter)
 		return -ENOMEM;
-	rhashtable_walk_enter(&in->connections, iter);
+	rhashtable_walk_enter(table, iter);
 	*(struct rhashtable_iter **)cb->ctx = iter;
 	return 0;
 }
 
-static int done_socket_get(struct netlink_callback *cb)
+static int walk_done(struct netlink_callback *cb)
 {
 	struct rhashtable_iter *iter = *(struct rhashtable_iter **)cb->ctx;
 
 	rhashtable_walk_exit(iter);
 	kfree(iter);
 	return 0;
+}
+
+static int start_socket_get(struct netlink_callback *cb)
+{
+	return walk_start(cb, &ipsec_net(sock_net(cb->skb->sk))->connections);
 }
 
 static int dumpit_socket_get(struct sk_buff *skb, struct netlink_callback *cb)
@@ -391,6 +335,179 @@ static int dumpit_socket_get(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len ?: err;
 }
 
+/* SAs named in one request at most */
+#define MAX_NAMED	16
+
+static struct xfrm_state *sa_named(struct net *net, const struct nlattr *nest,
+				   struct netlink_ext_ack *extack)
+{
+	struct nlattr *attrs[IPSEC_SA_REF_A_MAX + 1];
+	xfrm_address_t destination = {};
+	struct xfrm_state *x;
+	u32 mark = 0;
+	int length;
+
+	if (nla_parse_nested(attrs, IPSEC_SA_REF_A_MAX, nest, sa_ref_policy, extack))
+		return ERR_PTR(-EINVAL);
+	if (!attrs[IPSEC_SA_REF_A_SATYPE] || !attrs[IPSEC_SA_REF_A_DESTINATION] ||
+	    !attrs[IPSEC_SA_REF_A_SPI]) {
+		NL_SET_ERR_MSG_ATTR(extack, nest, "an SA takes type, destination and SPI");
+		return ERR_PTR(-EINVAL);
+	}
+	length = nla_len(attrs[IPSEC_SA_REF_A_DESTINATION]);
+	if (length != 4 && length != 16) {
+		NL_SET_ERR_MSG_ATTR(extack, attrs[IPSEC_SA_REF_A_DESTINATION],
+				    "an address has 4 or 16 bytes");
+		return ERR_PTR(-EINVAL);
+	}
+	memcpy(&destination, nla_data(attrs[IPSEC_SA_REF_A_DESTINATION]), length);
+	if (attrs[IPSEC_SA_REF_A_MARK])
+		mark = nla_get_u32(attrs[IPSEC_SA_REF_A_MARK]);
+
+	x = xfrm_state_lookup(net, mark, &destination, nla_get_be32(attrs[IPSEC_SA_REF_A_SPI]),
+			      nla_get_u8(attrs[IPSEC_SA_REF_A_SATYPE]) == SADB_SATYPE_ESP ?
+			      IPPROTO_ESP : IPPROTO_AH, length == 4 ? AF_INET : AF_INET6);
+	if (x && ipsec_sa_valid(x))
+		return x;
+	if (x)
+		xfrm_state_put(x);
+	NL_SET_ERR_MSG_ATTR(extack, nest, "no such SA");
+	return ERR_PTR(-ENOENT);
+}
+
+static void sas_put(struct xfrm_state *const *x, unsigned int count)
+{
+	while (count)
+		xfrm_state_put(x[--count]);
+}
+
+/* The SAs that a request names, each with a reference; how many. */
+static int sas_named(struct genl_info *info, struct xfrm_state **x)
+{
+	unsigned int count = 0;
+	struct nlattr *attr;
+	int rem;
+
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
+		if (nla_type(attr) != IPSEC_A_SA)
+			continue;
+		if (count == MAX_NAMED) {
+			NL_SET_ERR_MSG_ATTR(info->extack, attr, "too many SAs in one request");
+			sas_put(x, count);
+			return -E2BIG;
+		}
+		x[count] = sa_named(genl_info_net(info), attr, info->extack);
+		if (IS_ERR(x[count])) {
+			int err = PTR_ERR(x[count]);
+
+			sas_put(x, count);
+			return err;
+		}
+		count++;
+	}
+	return count;
+}
+
+static int identity_check(const struct nlattr *nest, struct netlink_ext_ack *extack)
+{
+	struct nlattr *attrs[IPSEC_IDENTITY_A_MAX + 1];
+	struct nlattr *attr;
+	unsigned long seen = 0;
+	int rem;
+
+	if (nla_parse_nested(attrs, IPSEC_IDENTITY_A_MAX, nest, identity_policy, extack))
+		return -EINVAL;
+	if (!attrs[IPSEC_IDENTITY_A_ITOKEN] || !attrs[IPSEC_IDENTITY_A_METHOD]) {
+		NL_SET_ERR_MSG_ATTR(extack, nest, "an identity takes iToken and method");
+		return -EINVAL;
+	}
+	/* what is kept is handed on as it came: say nothing twice */
+	nla_for_each_nested(attr, nest, rem) {
+		if (seen & BIT(nla_type(attr))) {
+			NL_SET_ERR_MSG_ATTR(extack, attr, "an attribute comes twice");
+			return -EINVAL;
+		}
+		seen |= BIT(nla_type(attr));
+	}
+	return 0;
+}
+
+static int doit_identity_bind(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ipsec_net *in = ipsec_net(genl_info_net(info));
+	struct ipsec_identity *identity;
+	struct xfrm_state *x[MAX_NAMED];
+	const struct nlattr *nest;
+	int count, err;
+
+	if (GENL_REQ_ATTR_CHECK(info, IPSEC_A_IDENTITY) ||
+	    GENL_REQ_ATTR_CHECK(info, IPSEC_A_SA))
+		return -EINVAL;
+	nest = info->attrs[IPSEC_A_IDENTITY];
+	err = identity_check(nest, info->extack);
+	if (err)
+		return err;
+
+	count = sas_named(info, x);
+	if (count < 0)
+		return count;
+	err = -ENOMEM;
+	identity = ipsec_identity_create(nla_data(nest), nla_len(nest));
+	if (identity)
+		err = ipsec_identity_bind(in, x, count, identity, info->extack);
+	ipsec_identity_put(identity);
+	sas_put(x, count);
+	return err;
+}
+
+static int doit_identity_unbind(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ipsec_net *in = ipsec_net(genl_info_net(info));
+	struct xfrm_state *x[MAX_NAMED];
+	int count, err;
+
+	if (GENL_REQ_ATTR_CHECK(info, IPSEC_A_SA))
+		return -EINVAL;
+	count = sas_named(info, x);
+	if (count < 0)
+		return count;
+	err = ipsec_identity_unbind(in, x, count, info->extack);
+	sas_put(x, count);
+	return err;
+}
+
+static int start_identity_get(struct netlink_callback *cb)
+{
+	return walk_start(cb, &ipsec_net(sock_net(cb->skb->sk))->bindings);
+}
+
+static int dumpit_identity_get(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct rhashtable_iter *iter = *(struct rhashtable_iter **)cb->ctx;
+	struct ipsec_binding *binding;
+	void *header;
+	int err = 0;
+
+	rhashtable_walk_start(iter);
+	binding = rhashtable_walk_peek(iter);
+	for (; binding; binding = rhashtable_walk_next(iter)) {
+		if (IS_ERR(binding))
+			continue;	/* resized: some may come twice */
+		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				     &netlink_family, NLM_F_MULTI, IPSEC_CMD_IDENTITY_GET);
+		err = header ? ipsec_describe_identity(skb, binding->x, binding->identity) :
+			       -EMSGSIZE;
+		if (err) {
+			if (header)
+				genlmsg_cancel(skb, header);
+			break;
+		}
+		genlmsg_end(skb, header);
+	}
+	rhashtable_walk_stop(iter);
+	return skb->len ?: err;
+}
+
 static int doit_config_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipsec_net *in = ipsec_net(genl_info_net(info));
@@ -407,22 +524,14 @@ static int doit_config_get(struct sk_buff *skb, struct genl_info *info)
 static int doit_config_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipsec_net *in = ipsec_net(genl_info_net(info));
-	struct sk_buff *event;
-	void *header;
 	u32 linger;
 
 	if (GENL_REQ_ATTR_CHECK(info, IPSEC_A_LINGER))
 		return -EINVAL;
 	linger = nla_get_u32(info->attrs[IPSEC_A_LINGER]);
 	WRITE_ONCE(in->linger, linger);
-	ipsec_context_reap_soon(in);
-
-	rcu_read_lock();
-	event = event_begin(in, GROUP_EVENTS, IPSEC_CMD_CONFIG_NTF, NLMSG_GOODSIZE, &header);
-	if (event)
-		event_end(in, GROUP_EVENTS, event, header,
-			  nla_put_u32(event, IPSEC_A_LINGER, linger));
-	rcu_read_unlock();
+	ipsec_reaper_soon(in);
+	ipsec_event_config(in);
 	return 0;
 }
 
@@ -464,7 +573,7 @@ static const struct genl_ops netlink_ops[] = {
 		.cmd = IPSEC_CMD_SOCKET_GET,
 		.start = start_socket_get,
 		.dumpit = dumpit_socket_get,
-		.done = done_socket_get,
+		.done = walk_done,
 		.flags = GENL_UNS_ADMIN_PERM,
 		POLICY(none_policy),
 	}, {
@@ -478,6 +587,23 @@ static const struct genl_ops netlink_ops[] = {
 		.flags = GENL_UNS_ADMIN_PERM,
 		POLICY(config_policy),
 	}, {
+		.cmd = IPSEC_CMD_IDENTITY_BIND,
+		.doit = doit_identity_bind,
+		.flags = GENL_UNS_ADMIN_PERM,
+		POLICY(bind_policy),
+	}, {
+		.cmd = IPSEC_CMD_IDENTITY_UNBIND,
+		.doit = doit_identity_unbind,
+		.flags = GENL_UNS_ADMIN_PERM,
+		POLICY(unbind_policy),
+	}, {
+		.cmd = IPSEC_CMD_IDENTITY_GET,
+		.start = start_identity_get,
+		.dumpit = dumpit_identity_get,
+		.done = walk_done,
+		.flags = GENL_UNS_ADMIN_PERM,
+		POLICY(none_policy),
+	}, {
 		.cmd = IPSEC_CMD_STATS_GET,
 		.doit = doit_stats_get,
 		.flags = GENL_UNS_ADMIN_PERM,
@@ -486,11 +612,11 @@ static const struct genl_ops netlink_ops[] = {
 };
 
 static const struct genl_multicast_group netlink_groups[] = {
-	[GROUP_EVENTS] = {
+	[IPSEC_GROUP_EVENTS] = {
 		.name = IPSEC_GENL_MCGRP_EVENTS,
 		.flags = GENL_MCAST_CAP_NET_ADMIN,
 	},
-	[GROUP_CHANGES] = {
+	[IPSEC_GROUP_CHANGES] = {
 		.name = IPSEC_GENL_MCGRP_CHANGES,
 	},
 };
@@ -521,7 +647,7 @@ int ipsec_netlink_init(void)
 
 	err = genl_register_family(&netlink_family);
 	if (!err)
-		WRITE_ONCE(netlink_open, true);
+		ipsec_event_open(&netlink_family);
 	return err;
 }
 
@@ -533,7 +659,6 @@ int ipsec_netlink_init(void)
  */
 void ipsec_netlink_exit(void)
 {
-	WRITE_ONCE(netlink_open, false);
-	synchronize_rcu();
+	ipsec_event_close();
 	genl_unregister_family(&netlink_family);
 }

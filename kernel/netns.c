@@ -6,7 +6,9 @@
 
 #include "context.h"
 #include "handshake.h"
+#include "identity.h"
 #include "netns.h"
+#include "reaper.h"
 #include "tcp.h"
 #include "udp.h"
 
@@ -42,17 +44,23 @@ static int __net_init netns_init(struct net *net)
 	err = ipsec_context_init_net(in);
 	if (err)
 		goto free_counters;
-	err = ipsec_tcp_init_net(in);
+	err = ipsec_identity_init_net(in);
 	if (err)
 		goto exit_context;
+	err = ipsec_tcp_init_net(in);
+	if (err)
+		goto exit_identity;
 	err = ipsec_udp_init_net(in);
 	if (err)
 		goto exit_tcp;
 	ipsec_handshake_init_net(in);
+	ipsec_reaper_init_net(in);
 	return 0;
 
 exit_tcp:
 	ipsec_tcp_exit_net(in);
+exit_identity:
+	ipsec_identity_exit_net(in);
 exit_context:
 	ipsec_context_exit_net(in);
 free_counters:
@@ -76,8 +84,10 @@ static void __net_exit netns_exit(struct net *net)
 {
 	struct ipsec_net *in = ipsec_net(net);
 
+	ipsec_reaper_exit_net(in);
 	ipsec_udp_exit_net(in);
 	ipsec_tcp_exit_net(in);
+	ipsec_identity_exit_net(in);
 	ipsec_context_exit_net(in);
 	free_percpu(in->counters);
 }

@@ -32,14 +32,16 @@ enum ipsec_counter {
  * @trusted: set of algorithms that protect something here; written under @lock
  * @linger: seconds that a context outlives its last SA and socket
  * @generation: counts the changes told to the group "changes"
- * @lock: guards @context_keys, @next_id, insertion into and removal from
- *	@contexts and @paths, and every context's list of paths and users
+ * @lock: guards @context_keys, @next_id, @identified, insertion into and
+ *	removal from @contexts, @paths and @bindings, and every context's list of paths and users
  * @contexts: by id
  * @context_keys: contexts by what they stand for
  * @paths: SAs and bundles that were seen, each leading to its context
  * @next_id: id of the next context
  * @context_count: contexts in @contexts
  * @bundle_count: paths of more than one SA
+ * @bindings: identities of SAs, by SA
+ * @identified: an agent has spoken here
  * @reaping: @reap is due soon
  * @reap: removes dead paths and contexts that nothing holds
  * @connections: TCP connections that are not known to be in clear, by sock
@@ -69,6 +71,8 @@ struct ipsec_net {
 	unsigned long next_id;
 	unsigned int context_count;
 	unsigned int bundle_count;
+	struct rhashtable bindings;
+	bool identified;
 	bool reaping;
 	struct delayed_work reap;
 

@@ -14,9 +14,10 @@
 
 #include "algorithm.h"
 #include "context.h"
+#include "event.h"
 #include "handshake.h"
-#include "netlink.h"
 #include "netns.h"
+#include "reaper.h"
 #include "sa.h"
 
 static void address_copy(xfrm_address_t *to, const xfrm_address_t *from, u16 family)
@@ -255,18 +256,18 @@ static int sa_notify(struct xfrm_state *x, const struct km_event *c)
 	case XFRM_MSG_DELSA:
 		if (x->curlft.use_time)
 			ipsec_handshake_missed(in);
-		ipsec_context_reap_soon(in);
+		ipsec_reaper_soon(in);
 		break;
 	case XFRM_MSG_FLUSHSA:
 		/* which of them were in use can't be told any more */
 		ipsec_handshake_missed(in);
-		ipsec_context_reap_soon(in);
+		ipsec_reaper_soon(in);
 		break;
 	default:
 		return 0;
 	}
 	if (READ_ONCE(in->context_count))
-		ipsec_netlink_changed(in);
+		ipsec_event_changed(in);
 	return 0;
 }
 
@@ -289,9 +290,9 @@ static int sa_migrate(const struct xfrm_selector *sel, u8 dir, u8 type,
 {
 	struct ipsec_net *in = ipsec_net(net);
 
-	ipsec_context_reap_soon(in);
+	ipsec_reaper_soon(in);
 	if (READ_ONCE(in->context_count))
-		ipsec_netlink_changed(in);
+		ipsec_event_changed(in);
 	return -EOPNOTSUPP;	/* nobody was told by this */
 }
 
@@ -315,7 +316,7 @@ static int sa_device_event(struct notifier_block *nb, unsigned long event, void 
 
 	if ((event == NETDEV_DOWN || event == NETDEV_UNREGISTER) &&
 	    (dev->features & NETIF_F_HW_ESP))
-		ipsec_context_reap_soon(ipsec_net(dev_net(dev)));
+		ipsec_reaper_soon(ipsec_net(dev_net(dev)));
 	return NOTIFY_DONE;
 }
 

@@ -11,6 +11,7 @@
 
 #include "context.h"
 #include "netns.h"
+#include "path.h"
 #include "secpath.h"
 
 /* Is the packet between the very hosts that a tunnel is between? */
@@ -66,7 +67,7 @@ struct ipsec_context *ipsec_secpath_context(struct ipsec_net *in,
 {
 	const struct sec_path *sp = skb_sec_path(skb);
 	struct ipsec_path_key key = { .end_to_end = true };
-	struct ipsec_context *context;
+	struct ipsec_path *path;
 	bool is_ipsec = false;
 	int i;
 
@@ -94,6 +95,6 @@ struct ipsec_context *ipsec_secpath_context(struct ipsec_net *in,
 
 	key.x = sp->xvec;
 	key.nr = sp->len;
-	context = ipsec_context_by_path(in, &key);
-	return context ?: ipsec_context_add_path(in, &key);
+	path = ipsec_path_find(in, &key);
+	return path ? path->context : ipsec_context_add_path(in, &key);
 }

@@ -86,6 +86,9 @@ struct ipsec_context_sa {
  * @id: of the context, 0: not told (administrators are)
  * @users: sockets under it
  * @seen: IPSEC_CONTEXT_A_* attributes that the kernel gave
+ * @identity: content of the nest IPSEC_CONTEXT_A_IDENTITY, in this same piece
+ *	of memory, NULL: none has been bound
+ * @identity_size: its size
  * @sa: @attributes.sa_count of them
  */
 struct ipsec_context {
@@ -93,6 +96,8 @@ struct ipsec_context {
 	uint64_t id;
 	uint32_t users;
 	uint64_t seen;
+	const void *identity;
+	size_t identity_size;
 	struct ipsec_context_sa sa[];
 };
 
@@ -102,6 +107,15 @@ int ipsec_parse_nest(const struct nlattr *nest, const struct ipsec_field *fields
 		     unsigned int max, void *out, uint64_t *seen);
 const struct nlattr *ipsec_parse_find(const struct nlmsghdr *nlh, uint16_t type);
 int ipsec_parse_context(const struct nlattr *nest, struct ipsec_context **context);
+
+/* itoken.c */
+
+int ipsec_itoken_parse(const void *attrs, size_t size, struct ipsec_itoken **itoken,
+		       struct ipsec_itoken **local);
+
+/* token.c */
+
+int ipsec_look(struct ipsec *ipsec, ipsec_ptoken_t ptoken, const struct ipsec_context **context);
 
 /* audit.c */
 

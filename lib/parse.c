@@ -328,6 +328,7 @@ static const struct ipsec_field context_fields[] = {
 	[IPSEC_CONTEXT_A_ESTABLISHED]	= CONTEXT_NEEDED(U64, established),
 	[IPSEC_CONTEXT_A_USERS]		= CONTEXT(U32, users),
 	[IPSEC_CONTEXT_A_SA]		= IPSEC_FIELD_ELSEWHERE,
+	[IPSEC_CONTEXT_A_IDENTITY]	= IPSEC_FIELD_ELSEWHERE,
 };
 
 #undef CONTEXT
@@ -342,17 +343,27 @@ static const struct ipsec_field context_fields[] = {
  */
 int ipsec_parse_context(const struct nlattr *nest, struct ipsec_context **context)
 {
-	const struct nlattr *attr;
+	const struct nlattr *attr, *identity = NULL;
 	struct ipsec_context *out;
 	unsigned int count = 0;
+	size_t size = 0;
 
-	mnl_attr_for_each_nested(attr, nest)
+	mnl_attr_for_each_nested(attr, nest) {
 		count += mnl_attr_get_type(attr) == IPSEC_CONTEXT_A_SA;
+		if (mnl_attr_get_type(attr) == IPSEC_CONTEXT_A_IDENTITY)
+			identity = attr;
+	}
+	if (identity)
+		size = mnl_attr_get_payload_len(identity);
 
 	/* a nest holds 64 KiB, so this is bounded */
-	out = calloc(1, sizeof(*out) + count * sizeof(out->sa[0]));
+	out = calloc(1, sizeof(*out) + count * sizeof(out->sa[0]) + size);
 	if (!out)
 		return -ENOMEM;
+	if (identity) {
+		out->identity = memcpy(&out->sa[count], mnl_attr_get_payload(identity), size);
+		out->identity_size = size;
+	}
 	if (ipsec_parse_nest(nest, context_fields, IPSEC_ARRAY_SIZE(context_fields),
 			     out, &out->seen))
 		goto malformed;

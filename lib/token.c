@@ -53,15 +53,19 @@ static int resolve(struct ipsec *ipsec, ipsec_ptoken_t ptoken, struct ipsec_cont
 	return 0;
 }
 
-/*
- * Begin to look at what a token stands for. If this succeeds, end with
- * ipsec_leave(), and use what was found until then.
+/**
+ * ipsec_look() - begin to look at what a token stands for
+ * @ipsec: handle, whose lock is taken if this succeeds; end with ipsec_leave()
+ * @ptoken: token
+ * @out: set to what it stands for, to be used until then
  *
  * An answer that is on its way while things change may be that of before. So
  * the news is read before the question is sent, and the answer kept only if
  * there was none when it is in. News that comes later finds it in the cache.
+ *
+ * Return: 0 or an error as of ipsec_ptoken_attributes().
  */
-static int look(struct ipsec *ipsec, ipsec_ptoken_t ptoken, const struct ipsec_context **out)
+int ipsec_look(struct ipsec *ipsec, ipsec_ptoken_t ptoken, const struct ipsec_context **out)
 {
 	struct ipsec_context *context;
 	int err;
@@ -127,7 +131,7 @@ int ipsec_ptoken_attributes(struct ipsec *ipsec, ipsec_ptoken_t ptoken,
 
 	if (size < sizeof(*attributes))
 		return -EINVAL;
-	err = look(ipsec, ptoken, &context);
+	err = ipsec_look(ipsec, ptoken, &context);
 	if (err)
 		return err;
 	copy_out(attributes, size, &context->attributes, sizeof(context->attributes));
@@ -263,7 +267,7 @@ int ipsec_ptoken_sa(struct ipsec *ipsec, ipsec_ptoken_t ptoken, unsigned int i,
 
 	if (size < sizeof(*sa))
 		return -EINVAL;
-	err = look(ipsec, ptoken, &context);
+	err = ipsec_look(ipsec, ptoken, &context);
 	if (err)
 		return err;
 	if (i < context->attributes.sa_count)
@@ -289,7 +293,7 @@ int ipsec_ptoken_audit_string(struct ipsec *ipsec, ipsec_ptoken_t ptoken, char *
 	const struct ipsec_context *context;
 	int len;
 
-	len = look(ipsec, ptoken, &context);
+	len = ipsec_look(ipsec, ptoken, &context);
 	if (len)
 		return len;
 	len = ipsec_audit_string(context, buf, size);

@@ -225,6 +225,37 @@ int ipsec_ptoken_sa(struct ipsec *ipsec, ipsec_ptoken_t ptoken, unsigned int i,
 int ipsec_ptoken_audit_string(struct ipsec *ipsec, ipsec_ptoken_t ptoken,
 			      char *buf, size_t size) IPSEC_MUST_CHECK;
 
+/*
+ * Identity: who is the peer, and how was that proved? An iToken is a value of
+ * its own: it stays as it is whatever becomes of the token it came from.
+ */
+struct ipsec_itoken;
+
+/* room that any exported iToken takes, the zero byte included */
+#define IPSEC_ITOKEN_TEXT_SIZE 80
+
+int ipsec_ptoken_itoken(struct ipsec *ipsec, ipsec_ptoken_t ptoken,
+			struct ipsec_itoken **itoken) IPSEC_MUST_CHECK;
+int ipsec_ptoken_itoken_wait(struct ipsec *ipsec, ipsec_ptoken_t ptoken, int milliseconds,
+			     struct ipsec_itoken **itoken) IPSEC_MUST_CHECK;
+int ipsec_ptoken_local_itoken(struct ipsec *ipsec, ipsec_ptoken_t ptoken,
+			      struct ipsec_itoken **itoken) IPSEC_MUST_CHECK;
+void ipsec_itoken_free(struct ipsec_itoken *itoken);
+int ipsec_itoken_equal(const struct ipsec_itoken *a, const struct ipsec_itoken *b);
+int ipsec_itoken_export(const struct ipsec_itoken *itoken, char *buf, size_t size);
+int ipsec_itoken_import(const char *text, struct ipsec_itoken **itoken) IPSEC_MUST_CHECK;
+int ipsec_itoken_method(const struct ipsec_itoken *itoken) IPSEC_MUST_CHECK;
+int ipsec_itoken_ike_id_type(const struct ipsec_itoken *itoken) IPSEC_MUST_CHECK;
+const char *ipsec_itoken_ike_id(const struct ipsec_itoken *itoken);
+const char *ipsec_itoken_ca_dn(const struct ipsec_itoken *itoken);
+const char *ipsec_itoken_certificate_dn(const struct ipsec_itoken *itoken);
+const char *ipsec_itoken_pubkey_id(const struct ipsec_itoken *itoken);
+const char *ipsec_itoken_policy_name(const struct ipsec_itoken *itoken);
+const char *ipsec_itoken_audit_string(const struct ipsec_itoken *itoken);
+int ipsec_itoken_channel_binding(const struct ipsec_itoken *itoken, const void **data,
+				 size_t *size) IPSEC_MUST_CHECK;
+const char *ipsec_auth_method_name(int method);
+
 #ifdef __cplusplus
 }
 #endif

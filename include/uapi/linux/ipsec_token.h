@@ -57,6 +57,9 @@ enum ipsec_cmd {
 	IPSEC_CMD_CONFIG_GET,		/* do: A_LINGER */
 	IPSEC_CMD_CONFIG_SET,		/* do: A_LINGER */
 	IPSEC_CMD_STATS_GET,		/* do: A_STATS */
+	IPSEC_CMD_IDENTITY_BIND,	/* do: A_IDENTITY, A_SA (several) */
+	IPSEC_CMD_IDENTITY_UNBIND,	/* do: A_SA (several) */
+	IPSEC_CMD_IDENTITY_GET,		/* dump: A_IDENTITY, A_SA (one) */
 
 	/* notifications to the group "events" */
 	IPSEC_CMD_CONTEXT_NEW_NTF,	/* A_CONTEXT */
@@ -64,6 +67,9 @@ enum ipsec_cmd {
 	IPSEC_CMD_CONTEXT_DEL_NTF,	/* A_CONTEXT_ID */
 	IPSEC_CMD_ALGORITHM_NTF,	/* A_ALGORITHM */
 	IPSEC_CMD_CONFIG_NTF,		/* A_LINGER */
+
+	IPSEC_CMD_IDENTITY_NTF,		/* A_IDENTITY, A_SA (one): bound */
+	IPSEC_CMD_IDENTITY_GONE_NTF,	/* A_SA (one): no longer bound */
 
 	/* notification to the group "changes" */
 	IPSEC_CMD_CHANGED_NTF,		/* A_GENERATION */
@@ -87,6 +93,8 @@ enum ipsec_attr {
 	IPSEC_A_LINGER,			/* u32, seconds */
 	IPSEC_A_STATS,			/* nest of enum ipsec_stats_attr */
 	IPSEC_A_GENERATION,		/* u32 */
+	IPSEC_A_IDENTITY,		/* nest of enum ipsec_identity_attr */
+	IPSEC_A_SA,			/* nest of enum ipsec_sa_ref_attr, several */
 
 	__IPSEC_A_MAX
 };
@@ -105,6 +113,8 @@ enum ipsec_context_attr {
 	IPSEC_CONTEXT_A_ESTABLISHED,	/* u64, seconds since the epoch */
 	IPSEC_CONTEXT_A_USERS,		/* u32, sockets; to CAP_NET_ADMIN only */
 	IPSEC_CONTEXT_A_SA,		/* nest of enum ipsec_sa_attr, several */
+	IPSEC_CONTEXT_A_IDENTITY,	/* nest of enum ipsec_identity_attr; absent:
+					 * none has been bound yet */
 
 	__IPSEC_CONTEXT_A_MAX
 };
@@ -197,7 +207,7 @@ enum ipsec_algorithm_attr {
 
 #define IPSEC_ALGORITHM_A_MAX (__IPSEC_ALGORITHM_A_MAX - 1)
 
-/* all u64; the first four are what is there now, the others count events */
+/* all u64; the first five are what is there now, the others count events */
 enum ipsec_stats_attr {
 	IPSEC_STATS_A_UNSPEC,
 	IPSEC_STATS_A_PAD,
@@ -205,6 +215,7 @@ enum ipsec_stats_attr {
 	IPSEC_STATS_A_PATHS,		/* SAs and bundles that contexts hold */
 	IPSEC_STATS_A_CONNECTIONS,	/* TCP, protected or not known */
 	IPSEC_STATS_A_DATAGRAM_SOCKETS,	/* opted in */
+	IPSEC_STATS_A_BINDINGS,		/* SAs with an identity */
 	IPSEC_STATS_A_CONTEXTS_CREATED,
 	IPSEC_STATS_A_CONTEXTS_GONE,
 	IPSEC_STATS_A_UNKNOWN_LIMIT,	/* not known: a limit was reached */
@@ -218,5 +229,70 @@ enum ipsec_stats_attr {
 };
 
 #define IPSEC_STATS_A_MAX (__IPSEC_STATS_A_MAX - 1)
+
+/* How the peer was authenticated: the draft's names, from weak to strong. */
+enum ipsec_auth_method {
+	IPSEC_AUTH_NONE = 1,		/* not at all */
+	IPSEC_AUTH_BTNS,		/* a key that came inline, not verified */
+	IPSEC_AUTH_LEAPOFFAITH,		/* the same, and known from before */
+	IPSEC_AUTH_GROUPKEY,		/* a secret that several peers know */
+	IPSEC_AUTH_PRESHAREDKEY,	/* a secret that only this peer knows */
+	IPSEC_AUTH_XAUTH,		/* user name and password */
+	IPSEC_AUTH_EAP,			/* an EAP method */
+	IPSEC_AUTH_PKIX_OFFLINE,	/* certificate fetched, CA trusted */
+	IPSEC_AUTH_PKIX_INLINE,		/* certificate sent by the peer, CA trusted */
+	IPSEC_AUTH_PKIX_TRUSTED,	/* certificate in the trusted store */
+
+	__IPSEC_AUTH_MAX
+};
+
+#define IPSEC_AUTH_MAX (__IPSEC_AUTH_MAX - 1)
+
+#define IPSEC_ITOKEN_SIZE		32
+#define IPSEC_IDENTITY_MAX_STRING	1023	/* bytes, without the last zero */
+#define IPSEC_IDENTITY_MAX_BINDING	4096	/* bytes of channel binding */
+
+/*
+ * Who is behind an SA, and how that was proved, as the keying agent tells it.
+ * What is absent is not available. The kernel looks at the first four only;
+ * SAs that differ in one of them never share a context.
+ */
+enum ipsec_identity_attr {
+	IPSEC_IDENTITY_A_UNSPEC,
+	IPSEC_IDENTITY_A_PAD,
+	IPSEC_IDENTITY_A_ITOKEN,	/* IPSEC_ITOKEN_SIZE bytes, needed: equal
+					 * for the same peer proved the same way */
+	IPSEC_IDENTITY_A_METHOD,	/* u8, enum ipsec_auth_method, needed */
+	IPSEC_IDENTITY_A_LOCAL,		/* nest of the same for this end */
+	IPSEC_IDENTITY_A_LINEAGE,	/* u64: SAs of equal lineage succeed each
+					 * other even where addresses, reqid or
+					 * selectors differ; 0 or absent: none */
+	IPSEC_IDENTITY_A_IKE_ID_TYPE,	/* u8, ID_* of RFC 7296 section 3.5 */
+	IPSEC_IDENTITY_A_IKE_ID,	/* string */
+	IPSEC_IDENTITY_A_CA_DN,		/* string, RFC 4514 */
+	IPSEC_IDENTITY_A_CERTIFICATE_DN,/* string, RFC 4514 */
+	IPSEC_IDENTITY_A_PUBKEY_ID,	/* string */
+	IPSEC_IDENTITY_A_CHANNEL_BINDING,/* both ends' SubjectPublicKeyInfo */
+	IPSEC_IDENTITY_A_AUDIT_STRING,	/* string */
+	IPSEC_IDENTITY_A_POLICY_NAME,	/* string, the connection as configured */
+	IPSEC_IDENTITY_A_SOURCE,	/* string, who told */
+
+	__IPSEC_IDENTITY_A_MAX
+};
+
+#define IPSEC_IDENTITY_A_MAX (__IPSEC_IDENTITY_A_MAX - 1)
+
+/* Which SA. */
+enum ipsec_sa_ref_attr {
+	IPSEC_SA_REF_A_UNSPEC,
+	IPSEC_SA_REF_A_SATYPE,		/* u8, SADB_SATYPE_ESP or SADB_SATYPE_AH */
+	IPSEC_SA_REF_A_DESTINATION,	/* 4 or 16 bytes */
+	IPSEC_SA_REF_A_SPI,		/* be32 */
+	IPSEC_SA_REF_A_MARK,		/* u32, of the SA; absent: 0 */
+
+	__IPSEC_SA_REF_A_MAX
+};
+
+#define IPSEC_SA_REF_A_MAX (__IPSEC_SA_REF_A_MAX - 1)
 
 #endif /* _UAPI_LINUX_IPSEC_TOKEN_H */
