@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Identities that are bound by hand: what is attributed to whom, and what not.
+
+. selftests/lib.sh
+
+RESULTS=31	# of helpers/identity.c
+
+plan $((2 * (RESULTS + 1)))
+for family in 4 6; do
+	net_up
+	ipsec_up esp-gcm $family
+	coproc "$HELPERS/identity" $family "$LEFT_IP" "$RIGHT_IP"
+	pid=$COPROC_PID
+	while read -r line <&"${COPROC[0]}"; do
+		case $line in
+		"do rekey"*)
+			[ "${line#*reqid=}" = "$line" ] || IPSEC_REQID=${line#*reqid=}
+			ipsec_rekey ;;
+		"do flush")
+			for host in left right; do
+				$host $IP xfrm state flush
+			done
+			sleep 2 ;;
+		"ok "* | "not ok "*)
+			KTAP_COUNT=$((KTAP_COUNT + 1))
+			echo "$line" | sed -E "s/ok [0-9]+/ok $KTAP_COUNT/"
+			continue ;;
+		*)	echo "$line"
+			continue ;;
+		esac
+		echo >&"${COPROC[1]}"
+	done
+	wait "$pid" || KTAP_FAILED=$((KTAP_FAILED + 1))
+	is "$(right "$BUILD/tools/ipsec-token" -j stats | jq ".[0].bindings? // .bindings")" 0 \
+		"IPv$family: no binding is left"
+	net_down
+done
+finish
