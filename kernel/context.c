@@ -594,7 +594,7 @@ static unsigned long reap_contexts(struct ipsec_net *in)
 		cond_resched_rcu();
 	}
 	rcu_read_unlock();
-	return max(next, (unsigned long)REAP_SOON);
+	return max_t(unsigned long, next, REAP_SOON);
 }
 
 static void context_reap(struct work_struct *work)

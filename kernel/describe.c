@@ -275,6 +275,7 @@ int ipsec_describe_connection(struct sk_buff *skb, struct ipsec_net *in,
 	struct nlattr *nest;
 	int err;
 
+	/* pairs with the release in ipsec_connection_set() */
 	if (smp_load_acquire(&connection->state) == IPSEC_CONNECTION_OPENING)
 		return -ENOTCONN;
 	context = READ_ONCE(connection->context);

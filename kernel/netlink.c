@@ -438,7 +438,7 @@ static int doit_stats_get(struct sk_buff *skb, struct genl_info *info)
 	return reply_end(info, reply, header, ipsec_describe_stats(reply, in));
 }
 
-#define POLICY(p) .policy = (p), .maxattr = ARRAY_SIZE(p) - 1
+#define POLICY(name) .policy = name, .maxattr = ARRAY_SIZE(name) - 1
 
 static const struct genl_ops netlink_ops[] = {
 	{

@@ -62,7 +62,7 @@ struct ipsec_net {
 	u32 linger;
 	atomic_t generation;
 
-	spinlock_t lock;
+	spinlock_t lock;	/* see above */
 	struct xarray contexts;
 	struct rhashtable context_keys;
 	struct rhashtable paths;

@@ -95,19 +95,19 @@ void ipsec_sa_describe(struct ipsec_sa *sa, const struct xfrm_state *x,
 
 	if (x->aead) {
 		seen->ealg = ipsec_algorithm_find_sa(x->aead->alg_name,
-						   IPSEC_ALGORITHM_AEAD);
+						     IPSEC_ALGORITHM_AEAD);
 		seen->ealg_bits = x->aead->alg_key_len -
-				ipsec_algorithm(seen->ealg)->salt_bits;
+				  ipsec_algorithm(seen->ealg)->salt_bits;
 		seen->icv_bits = x->aead->alg_icv_len;
 	} else if (x->ealg) {
 		seen->ealg = ipsec_algorithm_find_sa(x->ealg->alg_name,
-						   IPSEC_ALGORITHM_ENCRYPTION);
+						     IPSEC_ALGORITHM_ENCRYPTION);
 		seen->ealg_bits = x->ealg->alg_key_len -
-				ipsec_algorithm(seen->ealg)->salt_bits;
+				  ipsec_algorithm(seen->ealg)->salt_bits;
 	}
 	if (x->aalg) {
 		seen->aalg = ipsec_algorithm_find_sa(x->aalg->alg_name,
-						   IPSEC_ALGORITHM_AUTHENTICATION);
+						     IPSEC_ALGORITHM_AUTHENTICATION);
 		seen->aalg_bits = x->aalg->alg_key_len;
 		seen->icv_bits = x->aalg->alg_trunc_len;
 	}

@@ -155,7 +155,10 @@ int ipsec_tcp_ptoken(struct sock *sk, u64 *ptoken)
 		goto out;
 	}
 
-	/* Of one still opening (Fast Open), its SYN has been accepted. */
+	/*
+	 * Of one still opening (Fast Open), its SYN has been accepted. This
+	 * pairs with the release in ipsec_connection_set().
+	 */
 	state = smp_load_acquire(&connection->state);
 	context = READ_ONCE(connection->context);
 	if (context && state <= IPSEC_CONNECTION_PROTECTED)

@@ -203,9 +203,7 @@ static __always_inline void udp_put_ptoken(struct sock *sk, struct msghdr *msg,
 		struct ipsec_context *context;
 		bool reassembled;
 
-		/* GRO merges without looking at the secpath, like reassembly. */
-		reassembled = skb_is_gso(skb) ||
-			      ipsec_secpath_reassembled(skb, &cb->header.h4,
+		reassembled = ipsec_secpath_reassembled(skb, &cb->header.h4,
 							&cb->header.h6);
 		rcu_read_lock();
 		context = ipsec_secpath_context(in, skb, reassembled);
