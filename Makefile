@@ -4,6 +4,7 @@
 
 BUILD	?= build
 PREFIX	?= /usr/local
+LIBDIR	?= $(PREFIX)/lib
 DESTDIR	?=
 KDIR	?= $(lastword $(shell printf '%s\n' /usr/src/linux-headers-*-amd64 | sort -V))
 CFLAGS	?= -O2 -g
@@ -14,7 +15,8 @@ VERSION	:= 0.1.0
 KVER	:= $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
 		$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 
-override BUILD := $(abspath $(BUILD))
+# Never empty, or make clean would begin at the root directory.
+override BUILD := $(abspath $(or $(BUILD),build))
 MODULE	:= $(BUILD)/module-$(KVER)/ipsec_token.ko
 
 CPPFLAGS += -Iinclude -Iinclude/uapi -D_GNU_SOURCE
@@ -27,9 +29,10 @@ help:
 	@echo 'make              module, library, command and tests, as any user'
 	@echo 'make module|lib|tools|selftests'
 	@echo '                  one of them; KDIR= names the kernel to build for'
-	@echo 'make install      DESTDIR= PREFIX=/usr/local'
+	@echo 'make install      DESTDIR= PREFIX=/usr/local LIBDIR=PREFIX/lib'
 	@echo 'make demo         watch it work in a guest'
 	@echo 'make check        all tests in a guest; TESTS="a b" SMP=2 MEM=1G'
+	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
 	@echo 'make bench        count instructions in a guest, into build/bench.json'
 	@echo 'make shell        a shell in the same guest, module loaded'
 	@echo 'make lint         checkpatch, sparse, W=1, kernel-doc, cppcheck, ...'
@@ -59,7 +62,7 @@ LIB	:= $(BUILD)/lib/libipsec-token
 SONAME	:= libipsec-token.so.0
 lib_obj	:= $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*.c))
 
-lib: $(LIB).a $(BUILD)/lib/$(SONAME) $(BUILD)/lib/ipsec-token.pc examples
+lib: $(LIB).a $(BUILD)/lib/$(SONAME) examples
 
 $(BUILD)/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
@@ -73,12 +76,6 @@ $(BUILD)/lib/$(SONAME): $(lib_obj) lib/libipsec-token.map
 	$(CC) $(LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--no-undefined \
 		-Wl,--version-script=lib/libipsec-token.map -o $@ $(lib_obj) -lmnl
 	ln -sf $(SONAME) $(LIB).so
-
-$(BUILD)/lib/ipsec-token.pc: lib/ipsec-token.pc.in Makefile
-	@mkdir -p $(@D)
-	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@LIBDIR@,$${prefix}/lib,' \
-		-e 's,@INCLUDEDIR@,$${prefix}/include,' \
-		-e 's,@VERSION@,$(VERSION),' $< >$@
 
 # What the manual tells readers to copy from must compile.
 example_bin := $(patsubst %.c,$(BUILD)/%,$(wildcard lib/examples/*.c))
@@ -95,9 +92,9 @@ tool_obj := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))
 
 tools: $(BUILD)/tools/ipsec-token
 
-$(BUILD)/tools/%.o: tools/%.c
+$(BUILD)/tools/%.o: tools/%.c Makefile
 	@mkdir -p $(@D)
-	$(compile) -c -o $@ $<
+	$(compile) -DIPSEC_TOKEN_VERSION='"$(VERSION)"' -c -o $@ $<
 
 $(BUILD)/tools/ipsec-token: $(tool_obj) $(LIB).a
 	$(CC) $(LDFLAGS) -o $@ $^ -lmnl
@@ -132,6 +129,7 @@ $(BUILD)/selftests/%_m32: selftests/%.c $(KSELFTEST)/kselftest.h
 
 export TOP := $(CURDIR)
 export BUILD MODULE KVER KERNEL GUESTMODULES SMP MEM LOG
+export KDIR FLAVOUR PATIENCE
 
 packages:
 	@selftests/qemu/packages.sh
@@ -140,6 +138,14 @@ packages:
 check demo bench shell: packages
 	+@$(MAKE) --no-print-directory -s all
 	@$(MAKE) --no-print-directory run-$@
+
+# Under emulation these kernels are several times slower.
+check-debug: packages
+	+@dir=$$(selftests/qemu/debug-kernel.sh $(or $(FLAVOUR),kasan)) && \
+	$(MAKE) --no-print-directory check FLAVOUR=$(or $(FLAVOUR),kasan) \
+		KDIR=$$dir/build KERNEL=$$dir/bzImage GUESTMODULES=$$dir/lib/modules \
+		LOG=$(or $(LOG),$(BUILD)/log-$(or $(FLAVOUR),kasan)) \
+		MEM=$(or $(MEM),2G) PATIENCE=$(or $(PATIENCE),6)
 
 run-check:
 	@selftests/qemu/check.sh $(TESTS)
@@ -154,21 +160,25 @@ lint: packages
 # ----------------------------------------------------------------- install
 
 man	:= $(wildcard Documentation/man/*.[1-8])
+share	:= $(DESTDIR)$(PREFIX)/share
+put	= install -D -m
 
 install: all
-	install -Dm 644 $(MODULE) $(DESTDIR)/lib/modules/$(KVER)/extra/ipsec_token.ko
-	install -Dm 644 include/uapi/linux/ipsec_token.h \
-		$(DESTDIR)$(PREFIX)/include/linux/ipsec_token.h
-	install -Dm 644 -t $(DESTDIR)$(PREFIX)/include/ipsec include/ipsec/*.h
-	install -Dm 755 $(BUILD)/lib/$(SONAME) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
-	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libipsec-token.so
-	install -Dm 644 $(LIB).a $(DESTDIR)$(PREFIX)/lib/libipsec-token.a
-	install -Dm 644 -t $(DESTDIR)$(PREFIX)/lib/pkgconfig $(BUILD)/lib/ipsec-token.pc
-	install -Dm 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/tools/ipsec-token
-	$(foreach m,$(man),install -Dm 644 -t \
-		$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m))) $(m) &&) :
-	install -Dm 644 -t $(DESTDIR)$(PREFIX)/share/ipsec-token \
-		$(wildcard Documentation/netlink/specs/*.yaml)
+	$(put) 644 $(MODULE) $(DESTDIR)/lib/modules/$(KVER)/extra/ipsec_token.ko
+	$(put) 644 -t $(DESTDIR)$(PREFIX)/include/linux include/uapi/linux/*.h
+	$(put) 644 -t $(DESTDIR)$(PREFIX)/include/ipsec include/ipsec/*.h
+	$(put) 755 -t $(DESTDIR)$(LIBDIR) $(BUILD)/lib/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libipsec-token.so
+	$(put) 644 -t $(DESTDIR)$(LIBDIR) $(LIB).a
+	$(put) 644 lib/ipsec-token.pc.in $(DESTDIR)$(LIBDIR)/pkgconfig/ipsec-token.pc
+	sed -i -e 's,@PREFIX@,$(PREFIX),' -e 's,@LIBDIR@,$(LIBDIR),' \
+		-e 's,@INCLUDEDIR@,$(PREFIX)/include,' -e 's,@VERSION@,$(VERSION),' \
+		$(DESTDIR)$(LIBDIR)/pkgconfig/ipsec-token.pc
+	$(put) 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/tools/ipsec-token
+	$(put) 644 tools/ipsec-token.bash-completion \
+		$(share)/bash-completion/completions/ipsec-token
+	$(put) 644 -t $(share)/ipsec-token Documentation/netlink/specs/*.yaml
+	$(foreach m,$(man),$(put) 644 -t $(share)/man/man$(subst .,,$(suffix $(m))) $(m) &&) :
 	$(if $(DESTDIR),,depmod $(KVER) && ldconfig)
 
 # The downloaded kernel and headers are kept: they are no product of ours.
@@ -182,6 +192,6 @@ distclean:
 -include $(wildcard $(foreach d,lib lib/examples tools selftests \
 	selftests/helpers,$(BUILD)/$d/*.d))
 
-.PHONY: all help module lib examples tools selftests packages check demo bench shell \
-	run-check run-demo run-bench run-shell lint install clean distclean
+.PHONY: all help module lib examples tools selftests packages check check-debug demo bench \
+	shell run-check run-demo run-bench run-shell lint install clean distclean
 .DELETE_ON_ERROR:

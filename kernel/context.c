@@ -57,8 +57,7 @@ static bool sa_equal(const struct ipsec_sa *a, const struct ipsec_sa *b, u64 tru
 		      a->key.authenticates != b->key.authenticates :
 		      memcmp(&a->key, &b->key, sizeof(a->key)))
 		return false;
-	return ipsec_sa_privacy(a, trusted) == ipsec_sa_privacy(b, trusted) &&
-	       ipsec_sa_integrity(a, trusted) == ipsec_sa_integrity(b, trusted);
+	return ipsec_sa_as_good(a, b, trusted);
 }
 
 struct context_key {
@@ -387,51 +386,13 @@ void ipsec_context_release(struct ipsec_net *in, struct ipsec_context *context)
 	spin_unlock_bh(&in->lock);
 }
 
-static bool path_compresses(const struct ipsec_path *path)
-{
-	u8 i;
-
-	for (i = 0; i < path->nr; i++)
-		if (path->x[i]->id.proto == IPPROTO_COMP && ipsec_sa_valid(path->x[i]))
-			return true;
-	return false;
-}
-
-/*
- * A peer that may compress is one with which an IPComp SA exists. While no SA
- * is left at all, the last answer stands.
- */
-static bool context_compression(struct ipsec_net *in, struct ipsec_context *context)
-{
-	struct ipsec_sa_key keys[IPSEC_CONTEXT_MAX_SAS];
-	bool compression = false;
-	struct ipsec_path *path;
-	struct xfrm_state *x;
-	u8 i, nr;
-
-	if (list_empty(&context->paths))
-		return READ_ONCE(context->compression);
-	list_for_each_entry_rcu(path, &context->paths, list)
-		compression |= path_compresses(path);
-	nr = ipsec_context_keys(in, context, keys);
-	for (i = 0; i < nr && !compression; i++) {
-		x = ipsec_sa_find_ipcomp(in->net, &keys[i], IPSEC_DIRECTION_IN);
-		if (x) {
-			compression = true;
-			xfrm_state_put(x);
-		}
-	}
-	WRITE_ONCE(context->compression, compression);
-	return compression;
-}
-
 /**
  * ipsec_context_protection - what a context means by the present list
  * @in: where
  * @context: found under RCU
  * @protection: the answer
  *
- * Context: process or softirq context; takes xfrm_state_lock and &ipsec_net.lock.
+ * Context: any but hard interrupts.
  */
 void ipsec_context_protection(struct ipsec_net *in, struct ipsec_context *context,
 			      struct ipsec_protection *protection)
@@ -439,8 +400,6 @@ void ipsec_context_protection(struct ipsec_net *in, struct ipsec_context *contex
 	u8 i;
 
 	memset(protection, 0, sizeof(*protection));
-	protection->compression = context_compression(in, context);
-
 	spin_lock_bh(&in->lock);
 	for (i = 0; i < context->nr; i++) {
 		protection->privacy |= ipsec_sa_privacy(&context->sa[i], in->trusted);
@@ -503,22 +462,22 @@ void ipsec_context_forget(struct ipsec_net *in, struct xfrm_state *x)
 }
 
 /**
- * ipsec_context_keys - what the SAs of a context must be
+ * ipsec_context_sas - what the SAs of a context must be, and how they were
  * @in: where
  * @context: found under RCU
- * @keys: room for IPSEC_CONTEXT_MAX_SAS
+ * @sas: room for IPSEC_CONTEXT_MAX_SAS
  *
  * Context: any but hard interrupts.
  * Return: how many.
  */
-u8 ipsec_context_keys(struct ipsec_net *in, const struct ipsec_context *context,
-		      struct ipsec_sa_key *keys)
+u8 ipsec_context_sas(struct ipsec_net *in, const struct ipsec_context *context,
+		     struct ipsec_sa *sas)
 {
 	u8 i;
 
 	spin_lock_bh(&in->lock);
 	for (i = 0; i < context->nr; i++)
-		keys[i] = context->sa[i].key;
+		sas[i] = context->sa[i];
 	spin_unlock_bh(&in->lock);
 	return context->nr;
 }

@@ -28,7 +28,7 @@ struct ipsec_path_key;
  * @solitary: not found by key: other SAs may be somebody else's
  * @several: more than one path has led here
  * @gone: no longer to be found, about to be freed
- * @compression: IPComp was part of it when that was last looked at
+ * @compression: IPComp was part of it when it was last described
  * @end_to_end: part of the key: the protected addresses are those of the
  *	traffic itself
  * @tunnel: part of the key: an SA is in tunnel or BEET mode
@@ -65,7 +65,6 @@ struct ipsec_context {
 struct ipsec_protection {
 	bool privacy;
 	bool integrity;
-	bool compression;
 };
 
 /* Default of &ipsec_net.linger, in seconds. */
@@ -79,8 +78,8 @@ void ipsec_context_release(struct ipsec_net *in, struct ipsec_context *context);
 void ipsec_context_left(struct ipsec_context *context);
 void ipsec_context_protection(struct ipsec_net *in, struct ipsec_context *context,
 			      struct ipsec_protection *protection);
-u8 ipsec_context_keys(struct ipsec_net *in, const struct ipsec_context *context,
-		      struct ipsec_sa_key *keys);
+u8 ipsec_context_sas(struct ipsec_net *in, const struct ipsec_context *context,
+		     struct ipsec_sa *sas);
 void ipsec_context_identify(struct ipsec_net *in, struct xfrm_state *x);
 void ipsec_context_forget(struct ipsec_net *in, struct xfrm_state *x);
 bool ipsec_context_reap_path(struct ipsec_net *in, struct ipsec_path *path);

@@ -116,12 +116,14 @@ static int put_live(struct sk_buff *skb, struct xfrm_state *x,
  * struct sa_list - the SAs of a context that have been told of
  * @skb: to whom
  * @admin: all of it
+ * @compression: one of them is IPComp
  * @count: how many
  * @x: these, for comparison only
  */
 struct sa_list {
 	struct sk_buff *skb;
 	bool admin;
+	bool compression;
 	unsigned int count;
 	const struct xfrm_state *x[MAX_SAS];
 };
@@ -139,6 +141,7 @@ static int list_sa(struct sa_list *list, struct xfrm_state *x, u8 index,
 	if (list->count == MAX_SAS)
 		return 0;
 	list->x[list->count++] = x;
+	list->compression |= x->id.proto == IPPROTO_COMP;
 
 	nest = nla_nest_start(list->skb, IPSEC_CONTEXT_A_SA);
 	if (!nest)
@@ -163,9 +166,12 @@ static int list_found(struct sa_list *list, struct xfrm_state *x, u8 index,
 	return err;
 }
 
-/* The SAs that the agent has told of: those of others may look the same. */
-static int list_bound(struct sa_list *list, const struct ipsec_identity *identity,
-		      const struct ipsec_context *context)
+/*
+ * The SAs that the agent has told of, since those of others may look the same.
+ * Agents don't tell of IPComp.
+ */
+static int list_bound(struct sa_list *list, struct net *net,
+		      const struct ipsec_identity *identity, const struct ipsec_sa_key *key)
 {
 	const struct ipsec_binding *binding;
 	enum ipsec_direction direction;
@@ -176,10 +182,11 @@ static int list_bound(struct sa_list *list, const struct ipsec_identity *identit
 
 		if (!ipsec_sa_valid(x))
 			continue;
-		direction = memcmp(&x->id.daddr, &context->sa[0].key.local,
+		direction = memcmp(&x->id.daddr, &key->local,
 				   x->props.family == AF_INET ? 4 : 16) ?
 			    IPSEC_DIRECTION_OUT : IPSEC_DIRECTION_IN;
-		err = list_sa(list, x, 0, direction);
+		err = list_sa(list, x, 0, direction) ?:
+		      list_found(list, ipsec_sa_find_ipcomp(net, key, direction), 1, direction);
 		if (err)
 			return err;
 	}
@@ -187,16 +194,19 @@ static int list_bound(struct sa_list *list, const struct ipsec_identity *identit
 }
 
 /* The newest SAs that stand for the context, whether they carried anything or not. */
-static int list_latest(struct sa_list *list, struct net *net,
-		       const struct ipsec_sa_key *keys, u8 nr, enum ipsec_direction direction)
+static int list_latest(struct sa_list *list, struct ipsec_net *in,
+		       const struct ipsec_sa *sas, u8 nr, enum ipsec_direction direction)
 {
+	u64 trusted = READ_ONCE(in->trusted);
+	struct net *net = in->net;
 	int err;
 	u8 i;
 
 	for (i = 0; i < nr; i++) {
-		err = list_found(list, ipsec_sa_find(net, &keys[i], direction), i, direction);
-		if (!err && keys[i].proto != IPPROTO_COMP)
-			err = list_found(list, ipsec_sa_find_ipcomp(net, &keys[i], direction),
+		err = list_found(list, ipsec_sa_find(net, &sas[i], trusted, direction), i,
+				 direction);
+		if (!err && sas[i].key.proto != IPPROTO_COMP)
+			err = list_found(list, ipsec_sa_find_ipcomp(net, &sas[i].key, direction),
 					 i + 1, direction);
 		if (err)
 			return err;
@@ -222,14 +232,14 @@ static int list_seen(struct sa_list *list, struct ipsec_context *context)
 	return 0;
 }
 
-static int put_as_last_seen(struct sk_buff *skb, const struct ipsec_context *context)
+static int put_as_last_seen(struct sk_buff *skb, const struct ipsec_sa *sas, u8 nr)
 {
 	struct nlattr *nest;
 	u8 i;
 
-	for (i = 0; i < context->nr; i++) {
+	for (i = 0; i < nr; i++) {
 		nest = nla_nest_start(skb, IPSEC_CONTEXT_A_SA);
-		if (!nest || put_sa(skb, &context->sa[i], i))
+		if (!nest || put_sa(skb, &sas[i], i))
 			return -EMSGSIZE;
 		nla_nest_end(skb, nest);
 	}
@@ -250,7 +260,7 @@ int ipsec_describe_context(struct sk_buff *skb, struct ipsec_net *in,
 			   struct ipsec_context *context, bool admin)
 {
 	struct sa_list list = { .skb = skb, .admin = admin };
-	struct ipsec_sa_key keys[IPSEC_CONTEXT_MAX_SAS];
+	struct ipsec_sa sas[IPSEC_CONTEXT_MAX_SAS];
 	const struct ipsec_identity *identity;
 	struct ipsec_protection protection;
 	struct nlattr *nest;
@@ -263,7 +273,6 @@ int ipsec_describe_context(struct sk_buff *skb, struct ipsec_net *in,
 	if (!nest ||
 	    nla_put_u8(skb, IPSEC_CONTEXT_A_PRIVACY, protection.privacy) ||
 	    nla_put_u8(skb, IPSEC_CONTEXT_A_INTEGRITY, protection.integrity) ||
-	    nla_put_u8(skb, IPSEC_CONTEXT_A_COMPRESSION, protection.compression) ||
 	    nla_put_u8(skb, IPSEC_CONTEXT_A_TUNNEL, context->tunnel) ||
 	    nla_put_u8(skb, IPSEC_CONTEXT_A_END_TO_END, context->end_to_end) ||
 	    put_u64(skb, IPSEC_CONTEXT_A_ESTABLISHED, context->established,
@@ -274,17 +283,22 @@ int ipsec_describe_context(struct sk_buff *skb, struct ipsec_net *in,
 	     nla_put_u32(skb, IPSEC_CONTEXT_A_USERS, READ_ONCE(context->users))))
 		return -EMSGSIZE;
 
+	nr = ipsec_context_sas(in, context, sas);
 	identity = READ_ONCE(context->identity);
-	if (identity) {
-		err = list_bound(&list, identity, context);
-	} else {
-		nr = ipsec_context_keys(in, context, keys);
-		err = list_latest(&list, in->net, keys, nr, IPSEC_DIRECTION_IN) ?:
-		      list_latest(&list, in->net, keys, nr, IPSEC_DIRECTION_OUT);
-	}
+	if (identity)
+		err = list_bound(&list, in->net, identity, &sas[0].key);
+	else
+		err = list_latest(&list, in, sas, nr, IPSEC_DIRECTION_IN) ?:
+		      list_latest(&list, in, sas, nr, IPSEC_DIRECTION_OUT);
 	if (err || list_seen(&list, context))
 		return -EMSGSIZE;
-	if (!list.count && put_as_last_seen(skb, context))
+
+	/* A peer may compress if there is an IPComp SA; without any, as before. */
+	if (list.count)
+		WRITE_ONCE(context->compression, list.compression);
+	if (nla_put_u8(skb, IPSEC_CONTEXT_A_COMPRESSION, READ_ONCE(context->compression)))
+		return -EMSGSIZE;
+	if (!list.count && put_as_last_seen(skb, sas, nr))
 		return -EMSGSIZE;
 	if (identity && nla_put(skb, IPSEC_CONTEXT_A_IDENTITY | NLA_F_NESTED, identity->size,
 				identity->attributes))
@@ -337,6 +351,7 @@ int ipsec_describe_connection(struct sk_buff *skb, struct ipsec_net *in,
 	struct nlattr *nest;
 	int err;
 
+	/* pairs with the release in ipsec_connection_set() */
 	if (smp_load_acquire(&connection->state) == IPSEC_CONNECTION_OPENING)
 		return -ENOTCONN;
 	context = READ_ONCE(connection->context);

@@ -120,7 +120,7 @@ static void handshake_step(struct ipsec_net *in, struct sock *sk, int old, int n
 {
 	struct ipsec_connection *connection = ipsec_connection_find(in, sk);
 	struct ipsec_segment *segment;
-	bool watching = smp_load_acquire(&in->watching) && !READ_ONCE(closing);
+	bool watching = READ_ONCE(in->watching) && !READ_ONCE(closing);
 
 	switch (new) {
 	case TCP_SYN_SENT:
@@ -336,7 +336,7 @@ static void handshake_watch_work(struct work_struct *work)
 		WRITE_ONCE(in->lost, true);
 		return;
 	}
-	smp_store_release(&in->watching, true);
+	WRITE_ONCE(in->watching, true);
 
 	/* Since the first SA came there may have been a handshake under it. */
 	xfrm_state_walk_init(&walk, IPSEC_PROTO_ANY, NULL);
@@ -344,6 +344,8 @@ static void handshake_watch_work(struct work_struct *work)
 	xfrm_state_walk_done(&walk, in->net);
 	if (in_use || READ_ONCE(in->blind))
 		mark_old(in);
+	/* pairs with the acquire in ipsec_tcp_ptoken() */
+	smp_store_release(&in->settled, true);
 }
 
 /**

@@ -7,6 +7,7 @@
 #include <net/genetlink.h>
 
 #include "compat.h"
+#include "gro.h"
 #include "handle.h"
 #include "handshake.h"
 #include "netlink.h"
@@ -30,9 +31,12 @@ static int __init ipsec_token_init(void)
 	err = ipsec_sa_init();
 	if (err)
 		goto exit_netlink;
-	err = ipsec_handshake_init();
+	err = ipsec_gro_init();
 	if (err)
 		goto exit_sa;
+	err = ipsec_handshake_init();
+	if (err)
+		goto exit_gro;
 	err = ipsec_udp_init();
 	if (err)
 		goto exit_handshake;
@@ -45,6 +49,8 @@ exit_udp:
 	ipsec_udp_exit();
 exit_handshake:
 	ipsec_handshake_exit();
+exit_gro:
+	ipsec_gro_exit();
 exit_sa:
 	ipsec_sa_exit();
 exit_netlink:
@@ -60,6 +66,7 @@ static void __exit ipsec_token_exit(void)
 	ipsec_sockopt_exit();
 	ipsec_udp_exit();
 	ipsec_handshake_exit();
+	ipsec_gro_exit();
 	ipsec_sa_exit();
 	ipsec_netlink_exit();
 	ipsec_netns_exit();

@@ -127,13 +127,42 @@ static int reply_end(struct genl_info *info, struct sk_buff *reply, void *header
 	return genlmsg_reply(reply, info);
 }
 
+/* Reply with a context: to an administrator, or to the holder of a token. */
+static int context_reply(struct genl_info *info, unsigned long id, const u64 *ptoken)
+{
+	/* one page is enough for what has not got a long identity */
+	static const size_t sizes[] = { NLMSG_GOODSIZE, IPSEC_DESCRIPTION_SIZE };
+	struct ipsec_net *in = ipsec_net(genl_info_net(info));
+	struct ipsec_context *context;
+	struct sk_buff *reply;
+	int err = -EMSGSIZE;
+	unsigned int i;
+	void *header;
+
+	for (i = 0; i < ARRAY_SIZE(sizes) && err == -EMSGSIZE; i++) {
+		reply = reply_begin(info, sizes[i], &header);
+		if (!reply)
+			return -ENOMEM;
+		rcu_read_lock();
+		context = ipsec_context_by_id(in, id);
+		if (!context)
+			err = -ENOENT;
+		else if (ptoken)
+			err = nla_put_u64_64bit(reply, IPSEC_A_PTOKEN, *ptoken, IPSEC_A_PAD) ?:
+			      ipsec_describe_context(reply, in, context, false);
+		else
+			err = ipsec_describe_context(reply, in, context, true);
+		rcu_read_unlock();
+		err = reply_end(info, reply, header, err);
+	}
+	return err;
+}
+
 static int doit_ptoken_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipsec_net *in = ipsec_net(genl_info_net(info));
 	struct nlattr *attr = info->attrs[IPSEC_A_PTOKEN];
-	struct ipsec_context *context;
-	struct sk_buff *reply;
-	void *header;
+	unsigned long id;
 	u64 ptoken;
 	int err;
 
@@ -145,23 +174,15 @@ static int doit_ptoken_get(struct sk_buff *skb, struct genl_info *info)
 		return -EINVAL;
 	}
 
-	reply = reply_begin(info, IPSEC_DESCRIPTION_SIZE, &header);
-	if (!reply)
-		return -ENOMEM;
-
-	rcu_read_lock();
-	context = ipsec_context_by_id(in, ipsec_handle_context_id(in, ptoken));
-	if (context) {
-		err = nla_put_u64_64bit(reply, IPSEC_A_PTOKEN, ptoken, IPSEC_A_PAD) ?:
-		      ipsec_describe_context(reply, in, context, false);
-	} else {
-		err = -ESTALE;
+	id = ipsec_handle_context_id(in, ptoken);
+	err = context_reply(info, id, &ptoken);
+	if (err == -ENOENT) {
 		ipsec_count(in, IPSEC_COUNT_TOKENS_REFUSED);
 		NL_SET_ERR_MSG_ATTR(info->extack, attr,
 				    "no token of this process and namespace, or what it stood for is gone");
+		err = -ESTALE;
 	}
-	rcu_read_unlock();
-	return reply_end(info, reply, header, err);
+	return err;
 }
 
 static int dumpit_algorithm_get(struct sk_buff *skb, struct netlink_callback *cb)
@@ -223,29 +244,18 @@ static int doit_algorithm_set(struct sk_buff *skb, struct genl_info *info)
 
 static int doit_context_get(struct sk_buff *skb, struct genl_info *info)
 {
-	struct ipsec_net *in = ipsec_net(genl_info_net(info));
-	struct ipsec_context *context;
-	struct sk_buff *reply;
 	int err = -ENOENT;
-	void *header;
 	u64 id;
 
 	if (GENL_REQ_ATTR_CHECK(info, IPSEC_A_CONTEXT_ID))
 		return -EINVAL;
 	id = nla_get_u64(info->attrs[IPSEC_A_CONTEXT_ID]);
-
-	reply = reply_begin(info, IPSEC_DESCRIPTION_SIZE, &header);
-	if (!reply)
-		return -ENOMEM;
-	rcu_read_lock();
-	context = id == (unsigned long)id ? ipsec_context_by_id(in, id) : NULL;
-	if (context)
-		err = ipsec_describe_context(reply, in, context, true);
-	else
+	if (id == (unsigned long)id)
+		err = context_reply(info, id, NULL);
+	if (err == -ENOENT)
 		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[IPSEC_A_CONTEXT_ID],
 				    "no such context");
-	rcu_read_unlock();
-	return reply_end(info, reply, header, err);
+	return err;
 }
 
 static int dumpit_context_get(struct sk_buff *skb, struct netlink_callback *cb)
@@ -256,6 +266,12 @@ static int dumpit_context_get(struct sk_buff *skb, struct netlink_callback *cb)
 	unsigned long id;
 	void *header;
 	int err = 0;
+
+	/* the policy is that of the other request */
+	if (genl_dumpit_info(cb)->attrs[IPSEC_A_CONTEXT_ID]) {
+		NL_SET_ERR_MSG(cb->extack, "a dump has all contexts: it takes no id");
+		return -EINVAL;
+	}
 
 	rcu_read_lock();
 	xa_for_each_start(&in->contexts, id, context, *next) {
@@ -547,7 +563,7 @@ static int doit_stats_get(struct sk_buff *skb, struct genl_info *info)
 	return reply_end(info, reply, header, ipsec_describe_stats(reply, in));
 }
 
-#define POLICY(p) .policy = (p), .maxattr = ARRAY_SIZE(p) - 1
+#define POLICY(name) .policy = name, .maxattr = ARRAY_SIZE(name) - 1
 
 static const struct genl_ops netlink_ops[] = {
 	{
@@ -629,7 +645,6 @@ static struct genl_family netlink_family __ro_after_init = {
 	.parallel_ops = true,
 	.ops = netlink_ops,
 	.n_ops = ARRAY_SIZE(netlink_ops),
-	.resv_start_op = __IPSEC_CMD_MAX,
 	.mcgrps = netlink_groups,
 	.n_mcgrps = ARRAY_SIZE(netlink_groups),
 	.module = THIS_MODULE,

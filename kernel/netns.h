@@ -49,6 +49,7 @@ enum ipsec_counter {
  * @opening: connections with a handshake under way
  * @early: those of them of which a SYN has been accepted
  * @lost: a record could not be made: having none means nothing any more
+ * @settled: handshakes are watched, and those from before have been seen to
  * @watching: handshakes are watched: the netfilter hooks are in place
  * @watch: puts them there
  * @blind: SAs were in use before the hooks were in place
@@ -64,7 +65,7 @@ struct ipsec_net {
 	u32 linger;
 	atomic_t generation;
 
-	spinlock_t lock;
+	spinlock_t lock;	/* see above */
 	struct xarray contexts;
 	struct rhashtable context_keys;
 	struct rhashtable paths;
@@ -81,6 +82,7 @@ struct ipsec_net {
 	atomic_t opening;
 	atomic_t early;
 	bool lost;
+	bool settled;
 	bool watching;
 	bool blind;
 	struct work_struct watch;

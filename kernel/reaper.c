@@ -77,15 +77,16 @@ static bool identity_alive(const struct ipsec_identity *identity)
 static bool context_awaited(struct ipsec_net *in, const struct ipsec_context *context)
 {
 	struct ipsec_identity *identity = READ_ONCE(context->identity);
-	struct ipsec_sa_key keys[IPSEC_CONTEXT_MAX_SAS];
+	struct ipsec_sa sas[IPSEC_CONTEXT_MAX_SAS];
 	struct xfrm_state *x;
 	u8 i, nr;
 
 	if (identity)
 		return identity_alive(identity);
-	nr = ipsec_context_keys(in, context, keys);
+	nr = ipsec_context_sas(in, context, sas);
 	for (i = 0; i < nr; i++) {
-		x = ipsec_sa_find(in->net, &keys[i], IPSEC_DIRECTION_IN);
+		x = ipsec_sa_find(in->net, &sas[i], READ_ONCE(in->trusted),
+				  IPSEC_DIRECTION_IN);
 		if (!x)
 			return false;
 		xfrm_state_put(x);
@@ -125,7 +126,7 @@ static unsigned long reap_contexts(struct ipsec_net *in)
 		cond_resched_rcu();
 	}
 	rcu_read_unlock();
-	return max(next, (unsigned long)REAP_SOON);
+	return max_t(unsigned long, next, REAP_SOON);
 }
 
 static void reap(struct work_struct *work)

@@ -96,19 +96,19 @@ void ipsec_sa_describe(struct ipsec_sa *sa, const struct xfrm_state *x,
 
 	if (x->aead) {
 		seen->ealg = ipsec_algorithm_find_sa(x->aead->alg_name,
-						   IPSEC_ALGORITHM_AEAD);
+						     IPSEC_ALGORITHM_AEAD);
 		seen->ealg_bits = x->aead->alg_key_len -
-				ipsec_algorithm(seen->ealg)->salt_bits;
+				  ipsec_algorithm(seen->ealg)->salt_bits;
 		seen->icv_bits = x->aead->alg_icv_len;
 	} else if (x->ealg) {
 		seen->ealg = ipsec_algorithm_find_sa(x->ealg->alg_name,
-						   IPSEC_ALGORITHM_ENCRYPTION);
+						     IPSEC_ALGORITHM_ENCRYPTION);
 		seen->ealg_bits = x->ealg->alg_key_len -
-				ipsec_algorithm(seen->ealg)->salt_bits;
+				  ipsec_algorithm(seen->ealg)->salt_bits;
 	}
 	if (x->aalg) {
 		seen->aalg = ipsec_algorithm_find_sa(x->aalg->alg_name,
-						   IPSEC_ALGORITHM_AUTHENTICATION);
+						     IPSEC_ALGORITHM_AUTHENTICATION);
 		seen->aalg_bits = x->aalg->alg_key_len;
 		seen->icv_bits = x->aalg->alg_trunc_len;
 	}
@@ -177,18 +177,34 @@ bool ipsec_sa_valid(const struct xfrm_state *x)
 }
 
 /**
+ * ipsec_sa_as_good - do two SAs protect equally well, as far as is trusted
+ * @a: an SA
+ * @b: another one
+ * @trusted: set of trusted algorithms
+ *
+ * Return: whether they do.
+ */
+bool ipsec_sa_as_good(const struct ipsec_sa *a, const struct ipsec_sa *b, u64 trusted)
+{
+	return ipsec_sa_privacy(a, trusted) == ipsec_sa_privacy(b, trusted) &&
+	       ipsec_sa_integrity(a, trusted) == ipsec_sa_integrity(b, trusted);
+}
+
+/**
  * ipsec_sa_find - find a live SA that stands for this part of a protection
  * @net: where
- * @key: what it must agree with
+ * @like: what it must agree with
+ * @trusted: set of trusted algorithms
  * @direction: which way it is used
  *
  * Context: process or softirq context; takes xfrm_state_lock.
  * Return: the newest such SA with a reference, or NULL. Where SAs agree in all
- * but their selectors, only the newest of them is looked at.
+ * but their selectors or algorithms, only the newest of them is looked at.
  */
-struct xfrm_state *ipsec_sa_find(struct net *net, const struct ipsec_sa_key *key,
+struct xfrm_state *ipsec_sa_find(struct net *net, const struct ipsec_sa *like, u64 trusted,
 				 enum ipsec_direction direction)
 {
+	const struct ipsec_sa_key *key = &like->key;
 	xfrm_address_t local = key->local, peer = key->peer;
 	bool in = direction == IPSEC_DIRECTION_IN;
 	struct xfrm_state *x;
@@ -201,7 +217,7 @@ struct xfrm_state *ipsec_sa_find(struct net *net, const struct ipsec_sa_key *key
 		return NULL;
 
 	ipsec_sa_describe(&sa, x, direction);
-	if (!memcmp(&sa.key, key, sizeof(*key)))
+	if (!memcmp(&sa.key, key, sizeof(*key)) && ipsec_sa_as_good(&sa, like, trusted))
 		return x;
 	xfrm_state_put(x);
 	return NULL;

@@ -79,7 +79,8 @@ void ipsec_sa_describe(struct ipsec_sa *sa, const struct xfrm_state *x,
 bool ipsec_sa_privacy(const struct ipsec_sa *sa, u64 trusted);
 bool ipsec_sa_integrity(const struct ipsec_sa *sa, u64 trusted);
 bool ipsec_sa_valid(const struct xfrm_state *x);
-struct xfrm_state *ipsec_sa_find(struct net *net, const struct ipsec_sa_key *key,
+bool ipsec_sa_as_good(const struct ipsec_sa *a, const struct ipsec_sa *b, u64 trusted);
+struct xfrm_state *ipsec_sa_find(struct net *net, const struct ipsec_sa *like, u64 trusted,
 				 enum ipsec_direction direction);
 struct xfrm_state *ipsec_sa_find_ipcomp(struct net *net,
 					const struct ipsec_sa_key *key,

@@ -67,7 +67,7 @@ static void segment_fill(struct ipsec_segment *segment, struct ipsec_net *in,
 struct ipsec_backlog {
 	int (*backlog_rcv)(struct sock *sk, struct sk_buff *skb);
 	struct ipsec_segment *now;
-	spinlock_t lock;
+	spinlock_t lock;	/* notes, next */
 	unsigned int next;
 	struct {
 		const struct sk_buff *skb;

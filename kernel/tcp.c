@@ -120,6 +120,12 @@ void ipsec_connection_remove(struct ipsec_net *in, struct ipsec_connection *conn
 	kfree_rcu(connection, rcu);
 }
 
+/* An SA is there before its first event, and its event before it is gone. */
+static bool may_be_protected(struct ipsec_net *in)
+{
+	return READ_ONCE(in->net->xfrm.state_num) || work_busy(&in->watch);
+}
+
 /**
  * ipsec_tcp_ptoken - the pToken of a TCP connection
  * @sk: its socket
@@ -134,6 +140,7 @@ int ipsec_tcp_ptoken(struct sock *sk, u64 *ptoken)
 	struct ipsec_net *in = ipsec_net(sock_net(sk));
 	struct ipsec_connection *connection;
 	struct ipsec_context *context;
+	bool settled;
 	int err = 0;
 	u8 state;
 
@@ -147,15 +154,23 @@ int ipsec_tcp_ptoken(struct sock *sk, u64 *ptoken)
 	}
 
 	rcu_read_lock();
+	/*
+	 * Having no record tells something only where handshakes are watched,
+	 * or no SA has ever been. Pairs with the release after that begins.
+	 */
+	settled = smp_load_acquire(&in->settled) || !may_be_protected(in);
 	connection = ipsec_connection_find(in, sk);
 	if (!connection) {
 		*ptoken = IPSEC_PTOKEN_NONE;
-		if (READ_ONCE(in->lost))
+		if (!settled || READ_ONCE(in->lost))
 			err = -ENODATA;
 		goto out;
 	}
 
-	/* Of one still opening (Fast Open), its SYN has been accepted. */
+	/*
+	 * Of one still opening (Fast Open), its SYN has been accepted. This
+	 * pairs with the release in ipsec_connection_set().
+	 */
 	state = smp_load_acquire(&connection->state);
 	context = READ_ONCE(connection->context);
 	if (context && state <= IPSEC_CONNECTION_PROTECTED)

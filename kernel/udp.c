@@ -13,6 +13,7 @@
  */
 
 #include <linux/bpf-cgroup.h>
+#include <linux/hash.h>
 #include <linux/ipsec_token.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -58,7 +59,21 @@ struct ipsec_udp {
 static_assert(sizeof(struct ipsec_udp) <= 64 ||
 	      IS_ENABLED(CONFIG_DEBUG_SPINLOCK));
 
+static u32 udp_sock_hash(const void *key, u32 len, u32 seed)
+{
+	return hash_ptr(*(void *const *)key, 32) ^ seed;
+}
+
+static int udp_sock_cmp(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	const struct ipsec_udp *udp = obj;
+
+	return udp->sk != *(struct sock *const *)arg->key;
+}
+
 static const struct rhashtable_params udp_sockets_params = {
+	.hashfn = udp_sock_hash,
+	.obj_cmpfn = udp_sock_cmp,
 	.head_offset = offsetof(struct ipsec_udp, node),
 	.key_offset = offsetof(struct ipsec_udp, sk),
 	.key_len = sizeof_field(struct ipsec_udp, sk),
@@ -75,6 +90,7 @@ static DEFINE_MUTEX(ptoken_prot_mutex);
 
 enum { V4, V6 };
 
+/* under RCU, or in the name of the socket, whose record does not go away */
 static struct ipsec_udp *udp_find(struct ipsec_net *in, struct sock *sk)
 {
 	return rhashtable_lookup_fast(&in->udp_sockets, &sk, udp_sockets_params);
@@ -126,6 +142,7 @@ static bool udp_from_peer(const struct sock *sk, const struct sk_buff *skb,
 static void udp_remember(struct sock *sk, const struct sk_buff *skb, bool v6,
 			 unsigned long context_id)
 {
+	struct ipsec_net *in = ipsec_net(sock_net(sk));
 	struct ipsec_udp *udp;
 	u32 connection;
 
@@ -139,18 +156,43 @@ static void udp_remember(struct sock *sk, const struct sk_buff *skb, bool v6,
 		return;
 
 	rcu_read_lock();
-	udp = udp_find(ipsec_net(sock_net(sk)), sk);
-	if (udp) {
+	udp = udp_find(in, sk);
+	/* If it says the same already, it does not matter who wrote it. */
+	if (udp && (READ_ONCE(udp->connection) != connection ||
+		    READ_ONCE(udp->context_id) != context_id)) {
 		spin_lock(&udp->lock);
-		udp->connection = connection;
-		udp->context_id = context_id;
+		WRITE_ONCE(udp->connection, connection);
+		WRITE_ONCE(udp->context_id, context_id);
 		spin_unlock(&udp->lock);
 	}
 	rcu_read_unlock();
 }
 
-static void udp_put_ptoken(struct sock *sk, struct msghdr *msg,
-			   const struct sk_buff *skb, bool v6)
+/* put_cmsg(), but quicker where there is room and nothing to convert */
+static __always_inline void udp_put_u64(struct msghdr *msg, int level, int type,
+					u64 value)
+{
+	struct cmsghdr __user *cmsg = msg->msg_control_user;
+
+	if (!msg->msg_control_is_user || !cmsg ||
+	    msg->msg_controllen < CMSG_SPACE(sizeof(value)) ||
+	    msg->msg_flags & MSG_CMSG_COMPAT ||
+	    !user_write_access_begin(cmsg, CMSG_SPACE(sizeof(value)))) {
+		put_cmsg(msg, level, type, sizeof(value), &value);
+		return;
+	}
+	unsafe_put_user(CMSG_LEN(sizeof(value)), &cmsg->cmsg_len, end);
+	unsafe_put_user(level, &cmsg->cmsg_level, end);
+	unsafe_put_user(type, &cmsg->cmsg_type, end);
+	unsafe_put_user(value, (u64 __user *)CMSG_USER_DATA(cmsg), end);
+	msg->msg_control_user += CMSG_SPACE(sizeof(value));
+	msg->msg_controllen -= CMSG_SPACE(sizeof(value));
+end:
+	user_write_access_end();
+}
+
+static __always_inline void udp_put_ptoken(struct sock *sk, struct msghdr *msg,
+					   const struct sk_buff *skb, bool v6)
 {
 	unsigned long context_id = IPSEC_UDP_CLEAR;
 	u64 ptoken = IPSEC_PTOKEN_NONE;
@@ -178,8 +220,7 @@ static void udp_put_ptoken(struct sock *sk, struct msghdr *msg,
 	if (READ_ONCE(sk->sk_state) == TCP_ESTABLISHED)
 		udp_remember(sk, skb, v6, context_id);
 
-	put_cmsg(msg, v6 ? SOL_IPV6 : SOL_IP, IPSEC_SCM_PTOKEN, sizeof(ptoken),
-		 &ptoken);
+	udp_put_u64(msg, v6 ? SOL_IPV6 : SOL_IP, IPSEC_SCM_PTOKEN, ptoken);
 }
 
 static void udp_put_name(struct sock *sk, struct msghdr *msg,

@@ -277,8 +277,8 @@ static inline void ask_raw(struct mnl_socket *nl, const void *message, size_t le
 	receive(nl);
 }
 
-static inline int ask(struct mnl_socket *nl, uint8_t cmd, uint16_t flags, const struct attr *attrs,
-	       unsigned int count)
+static inline int ask(struct mnl_socket *nl, uint8_t cmd, uint16_t flags,
+		      const struct attr *attrs, unsigned int count)
 {
 	char buffer[REQUEST_SIZE] __attribute__((__aligned__(8)));
 	struct nlmsghdr *nlh = request(buffer, cmd, flags);
@@ -374,7 +374,8 @@ static const struct command {
 /* ----------------------------------------------------------------- children */
 
 /* Run by a child: what it prints is part of the result. */
-static inline void in_child(const char *what, int (*child)(struct mnl_socket *), struct mnl_socket *nl)
+static inline void in_child(const char *what, int (*child)(struct mnl_socket *),
+			    struct mnl_socket *nl)
 {
 	int status;
 	pid_t pid;

@@ -11,6 +11,8 @@
 export TESTDIR=selftests/qemu/bad
 export LIST=$TOP/$TESTDIR/tests.list SKIPS=$TOP/$TESTDIR/skips
 export LOG=${LOG:-$BUILD/log}/bad
+# What is to time out does so after the time it was given here.
+export PATIENCE=1
 # The one test that wants a module does not get one.
 export MODULE=$BUILD/no-such-module.ko
 verdict=$TOP/selftests/qemu/verdict.awk
@@ -37,7 +39,7 @@ complains() {
 	refused "kernel log: $1" kernel_log "$1"
 }
 
-plan 36
+plan 44
 
 report=$(selftests/qemu/check.sh 2>&1)
 is $? 1 "the run fails"
@@ -73,12 +75,27 @@ complains "WARNING: suspicious RCU usage"
 complains "WARNING: inconsistent lock state"
 complains "rcu: INFO: rcu_preempt self-detected stall on CPU"
 complains "unreferenced object 0xffff888003a5d400 (size 192):"
-complains "BUG: KASAN: slab-use-after-free in ipsec_token_put"
+complains "BUG: KASAN: use-after-free in ipsec_token_put"
 complains "UBSAN: array-index-out-of-bounds in context.c:1:1"
 complains "INFO: task rmmod:77 blocked for more than 120 seconds."
 complains "BUG: scheduling while atomic: swapper/0/0/0x00000100"
 complains "watchdog: BUG: soft lockup - CPU#0 stuck for 22s!"
 complains "BUG: sleeping function called from invalid context at mm/slab.h"
+complains "INFO: trying to register non-static key."
+complains "BUG kmalloc-64 (Tainted: G           O     ): Poison overwritten"
+complains "ref_tracker: leaked reference."
+complains "kmemleak: Kernel memory leak detector disabled"
+complains " Call Trace:"
+complains "BUG: KCSAN: data-race in ipsec_token_put / ipsec_token_get"
+race() {
+	cat <<-END
+	BUG: KCSAN: data-race in __skb_recv_udp / __udp_enqueue_schedule_skb
+	 __skb_recv_udp+0x84/0x290$1
+	==================================================================
+	END
+}
+refused "kernel log: a data race of a module's" kernel_log "$(race " [ipsec_token]")"
+check "kernel log: a data race of the kernel with itself" kernel_log "$(race)"
 complains "unregister_netdevice: waiting for veth to become free. Usage count = 1"
 
 finish

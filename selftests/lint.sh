@@ -39,15 +39,18 @@ silent() {
 shopt -s nullglob
 module=(kernel/*.[ch] include/uapi/linux/*.h)
 library=(lib/*.[ch] include/ipsec/*.h)
-programs=(tools/*.[ch] selftests/*.[ch] selftests/helpers/*.[ch])
-userspace=(lib/*.c tools/*.c selftests/*.c selftests/helpers/*.c)
-include=(-Iinclude -Iinclude/uapi -D_GNU_SOURCE -isystem "$BUILD/kselftest")
+programs=(lib/examples/*.c tools/*.[ch] selftests/*.[ch] selftests/helpers/*.[ch])
+userspace=(lib/*.c lib/examples/*.c tools/*.c selftests/*.c selftests/helpers/*.c)
+include=(-Iinclude -Iinclude/uapi -D_GNU_SOURCE -isystem "$BUILD/kselftest"
+	'-DIPSEC_TOKEN_VERSION="lint"')
 
 # ---------------------------------------------------------------- checkpatch
 # Ignored in user space: advice to use what only the kernel has (types, BIT(),
 # ARRAY_SIZE(), __printf()), AVOID_EXTERNS, since headers are read by C++ too,
-# MACRO_ARG_REUSE, which tests may, and EMBEDDED_FUNCTION_NAME, which stumbles
-# over functions that are called what they are about.
+# MACRO_ARG_REUSE, which tests may, EMBEDDED_FUNCTION_NAME, which stumbles over
+# functions that are called what they are about, CAMELCASE, which is what C
+# itself has in _Alignas and PRIu64, and SPLIT_STRING: nobody searches for texts
+# that a test expects as for messages in a kernel log.
 patch() {
 	perl "$checkpatch" --no-tree --no-summary --terse --show-types --strict \
 		--max-line-length=100 -f "$@"
@@ -57,6 +60,7 @@ checkpatch_user() {
 	patch --ignore PREFER_KERNEL_TYPES,BIT_MACRO,ARRAY_SIZE \
 		--ignore PREFER_DEFINED_ATTRIBUTE_MACRO,AVOID_EXTERNS \
 		--ignore MACRO_ARG_REUSE,EMBEDDED_FUNCTION_NAME \
+		--ignore CAMELCASE,SPLIT_STRING \
 		"${library[@]}" "${programs[@]}"
 }
 lint checkpatch-kernel checkpatch_kernel
@@ -129,7 +133,14 @@ lint cppcheck cppcheck -q --enable=warning,portability --error-exitcode=1 \
 # 1091: lib.sh is found at run time, from the top of the tree; 2154: so are the
 # variables it sets; 2015: "a && b || c" is how results are told here.
 lint shellcheck shellcheck -S warning -s bash -e SC1091,SC2154,SC2015 \
-	selftests/*.sh selftests/qemu/*.sh selftests/qemu/bad/*.sh .ci/run
+	selftests/*.sh selftests/qemu/*.sh selftests/qemu/bad/*.sh .ci/run \
+	tools/ipsec-token.bash-completion
+
+# -------------------------------------------------------------------- texts
+readme() {
+	diff <(sed -n '/^```c$/,/^```$/{//!p}' README.md) lib/examples/private.c
+}
+lint readme-example readme
 
 spdx() {
 	local file status=0

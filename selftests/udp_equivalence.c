@@ -637,6 +637,10 @@ static void s_checksums(struct play *p)
 		receive(p, 100, 0);
 		note_state(p);
 	}
+	/* A bad one that would be cut, and then one that is not. */
+	send_raw(p, 300, false);
+	send_raw(p, 80, true);
+	receive(p, 100, 0);
 	set(p->rx, SOL_SOCKET, SO_PEEK_OFF, 0);
 	send_raw(p, 300, true);
 	send_raw(p, 300, false);

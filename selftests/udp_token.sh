@@ -49,7 +49,7 @@ is_other() {
 	esac
 }
 
-# open FAMILY RECEIVERFAMILY: sockets tx and rx; 4 6 is a mapped pair
+# open_pair FAMILY RECEIVERFAMILY: sockets tx and rx; 4 6 is a mapped pair
 open_pair() {
 	local any=0.0.0.0
 
@@ -214,7 +214,63 @@ t_fragments() {
 	ipsec_down
 }
 
-plan $((3 * 14 + 3 * 21 + 5 + 4 * 7 + 2 + 4))
+# What came out of two tunnels is one and the same flow to GRO, which does not
+# look at where packets came from: none may pass for what the other one is, and
+# only those of the same tunnel may be joined.
+t_merged() {
+	local family=$1 what="IPv$1, merged" first second spi=0x2001 host
+	local got size wrong="" left_over=300 of_first=0 of_second=0
+
+	ipsec_up tunnel "$family"
+	open_pair "$family" "$family"
+	first=$(get rx)
+	# A second tunnel, which the sender is then told to use.
+	for host in right left; do
+		# shellcheck disable=SC2046 # several words
+		$host $IP xfrm state add src "$LEFT_IP" dst "$RIGHT_IP" proto esp spi $spi \
+			reqid 2 mode tunnel aead "rfc4106(gcm(aes))" $(ipsec_key $spi 20) 128
+	done
+	right $IP xfrm policy update src "$LEFT_IP" dst "$RIGHT_IP" dir in \
+		tmpl src "$LEFT_IP" dst "$RIGHT_IP" proto esp mode tunnel
+	use_tunnel 2
+	second=$(get rx)
+	is_other "$second" "$first" "$what: two tunnels, two pTokens"
+
+	tell gro rx
+	tell device_gro rx veth
+	left tc qdisc add dev veth root plug limit 100000
+	left tc qdisc change dev veth root plug block
+	use_tunnel 1
+	tell send tx "$RIGHT_IP" 6000 100
+	tell send tx "$RIGHT_IP" 6000 100
+	use_tunnel 2
+	tell send tx "$RIGHT_IP" 6000 100
+	left tc qdisc change dev veth root plug release_indefinite
+	# They may come in another order, and those of one tunnel joined.
+	while [ "$left_over" -gt 0 ]; do
+		got=$(ask recv rx)
+		size=$(ask size rx)
+		[ "$size" != -1 ] || { wrong+=" $got"; break; }
+		case $got in
+		"$first")	of_first=$((of_first + size)) ;;
+		"$second")	of_second=$((of_second + size)) ;;
+		*)		wrong+=" $size bytes: $got" ;;
+		esac
+		left_over=$((left_over - size))
+	done
+	is "$of_first $of_second$wrong" "200 100" "$what: no datagram passes for another"
+	left tc qdisc del dev veth root
+	close_pair
+	ipsec_down
+}
+
+# use_tunnel REQID: what left sends to right goes through this tunnel
+use_tunnel() {
+	left $IP xfrm policy update src "$LEFT_IP" dst "$RIGHT_IP" dir out \
+		tmpl src "$LEFT_IP" dst "$RIGHT_IP" proto esp reqid "$1" mode tunnel
+}
+
+plan $((3 * 14 + 3 * 21 + 5 + 4 * 7 + 2 + 2 * 2 + 4))
 net_up
 
 t_datagrams 4 4 IPv4
@@ -238,8 +294,14 @@ ipsec_down
 ipsec_up tunnel 4
 open_pair 4 4
 is_token "$(get rx 5000)" "IPv4: a large datagram in a tunnel"
+close_pair
+ipsec_down
+
+t_merged 4
+t_merged 6
 
 # The socket keeps the module.
+open_pair 4 4
 refused "module in use" rmmod ipsec_token
 tell optin rx 0
 refused "module in use after opting out" rmmod ipsec_token

@@ -14,10 +14,6 @@
 
 #include "command.h"
 
-#ifndef IPSEC_TOKEN_VERSION
-#define IPSEC_TOKEN_VERSION "0.1.0"
-#endif
-
 static const char help_main[] =
 "Usage: ipsec-token [OPTIONS] OBJECT [VERB] [ARGUMENTS]\n"
 "\n"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * demo serve PORT
+ * demo serve ADDRESS PORT
  * demo tcp|udp SOURCE ADDRESS PORT
  *
- * The two ends that demo.sh lets talk. The server answers each line that comes
+ * The two ends of a talk, for demo.sh and others. The server answers each line that comes
  * over TCP, and each datagram, with the same line and what it was told of its
  * protection. The client does what it reads from standard input:
  *
@@ -17,12 +17,11 @@
  *
  *	token|privacy|integrity|compression|tunnel|end to end|audit string
  */
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <ipsec/token.h>
-#include <netinet/in.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -39,7 +38,7 @@ static struct ipsec *ipsec;
 static void tell(int ret, ipsec_ptoken_t ptoken, char *text, size_t size)
 {
 	struct ipsec_ptoken_attributes a;
-	char audit[1024];
+	char number[24] = "0", audit[1024];
 
 	if (!ret)
 		ret = ipsec_ptoken_attributes(ipsec, ptoken, &a, sizeof(a));
@@ -49,7 +48,9 @@ static void tell(int ret, ipsec_ptoken_t ptoken, char *text, size_t size)
 		snprintf(text, size, "%s||||||", ipsec_strerror(ret));
 		return;
 	}
-	snprintf(text, size, "0x%016" PRIx64 "|%s|%s|%s|%s|%s|%s", ptoken,
+	if (ptoken != IPSEC_PTOKEN_NONE)
+		snprintf(number, sizeof(number), "0x%016" PRIx64, ptoken);
+	snprintf(text, size, "%s|%s|%s|%s|%s|%s|%s", number,
 		 a.privacy_protected ? "yes" : "no",
 		 a.integrity_protected ? "yes" : "no",
 		 a.compression_available ? "yes" : "no",
@@ -67,7 +68,7 @@ static void tell(int ret, ipsec_ptoken_t ptoken, char *text, size_t size)
  *
  * Return: length, or -1 with errno.
  */
-static ssize_t receive(int fd, char *data, size_t size, struct sockaddr_in *from, char *told)
+static ssize_t receive(int fd, char *data, size_t size, struct sockaddr_storage *from, char *told)
 {
 	union {
 		char buf[IPSEC_PTOKEN_CMSG_SPACE];
@@ -92,6 +93,21 @@ static ssize_t receive(int fd, char *data, size_t size, struct sockaddr_in *from
 	return len;
 }
 
+static struct sockaddr_storage numeric(const char *address, const char *port)
+{
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+	struct sockaddr_storage addr = {};
+	struct addrinfo *info;
+	int ret;
+
+	ret = getaddrinfo(address, port, &hints, &info);
+	if (ret)
+		errx(1, "%s port %s: %s", address, port, gai_strerror(ret));
+	memcpy(&addr, info->ai_addr, info->ai_addrlen);
+	freeaddrinfo(info);
+	return addr;
+}
+
 /* ----------------------------------------------------------------- server */
 
 /* All threads of a process share its tokens. */
@@ -107,6 +123,7 @@ static void *serve_connection(void *data)
 		ret = ipsec_ptoken_from_fd(fileno(stream), &ptoken);
 		tell(ret, ptoken, told, sizeof(told));
 		fprintf(stream, "%s|%s\n", line, told);
+		fflush(stream);
 	}
 	fclose(stream);
 	return NULL;
@@ -131,7 +148,7 @@ static void *serve_connections(void *data)
 static void serve_datagrams(int fd)
 {
 	char line[LINE_SIZE], told[LINE_SIZE], answer[2 * LINE_SIZE];
-	struct sockaddr_in from;
+	struct sockaddr_storage from;
 	int len;
 
 	for (;;) {
@@ -143,18 +160,18 @@ static void serve_datagrams(int fd)
 	}
 }
 
-static int serve(const char *port)
+static int serve(const char *address, const char *port)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(atoi(port)) };
+	struct sockaddr_storage addr = numeric(address, port);
 	pthread_t thread;
 	int tcp, udp;
 
-	tcp = socket(AF_INET, SOCK_STREAM, 0);
-	udp = socket(AF_INET, SOCK_DGRAM, 0);
+	tcp = socket(addr.ss_family, SOCK_STREAM, 0);
+	udp = socket(addr.ss_family, SOCK_DGRAM, 0);
 	if (tcp < 0 || udp < 0 ||
 	    bind(tcp, (struct sockaddr *)&addr, sizeof(addr)) || listen(tcp, 16) ||
 	    bind(udp, (struct sockaddr *)&addr, sizeof(addr)))
-		err(1, "port %s", port);
+		err(1, "%s port %s", address, port);
 	if (ipsec_recvptoken_set(udp, true) < 0)
 		errx(1, "no tokens with datagrams");
 	puts("ready");
@@ -175,23 +192,22 @@ struct client {
 	char there[LINE_SIZE];	/* what the other end was told */
 };
 
-static void client_open(struct client *client, const char *type, char **argv)
+static void client_open(struct client *client, const char *type, const char *source,
+			const char *address, const char *port)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET };
+	struct sockaddr_storage from = numeric(source, "0"), to = numeric(address, port);
 	struct timeval timeout = { .tv_sec = TIMEOUT_SECONDS };
 	bool tcp = !strcmp(type, "tcp");
 
-	client->fd = socket(AF_INET, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
-	if (client->fd < 0 || inet_pton(AF_INET, argv[0], &addr.sin_addr) != 1 ||
+	client->fd = socket(from.ss_family, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+	if (client->fd < 0 ||
 	    setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
-	    bind(client->fd, (struct sockaddr *)&addr, sizeof(addr)))
-		err(1, "%s", argv[0]);
+	    bind(client->fd, (struct sockaddr *)&from, sizeof(from)))
+		err(1, "%s", source);
 	if (!tcp && ipsec_recvptoken_set(client->fd, true) < 0)
 		errx(1, "no tokens with datagrams");
-	addr.sin_port = htons(atoi(argv[2]));
-	if (inet_pton(AF_INET, argv[1], &addr.sin_addr) != 1 ||
-	    connect(client->fd, (struct sockaddr *)&addr, sizeof(addr)))
-		err(1, "%s", argv[1]);
+	if (connect(client->fd, (struct sockaddr *)&to, sizeof(to)))
+		err(1, "%s port %s", address, port);
 	client->stream = tcp ? fdopen(client->fd, "r+") : NULL;
 }
 
@@ -205,6 +221,7 @@ static bool exchange(struct client *client)
 
 	if (client->stream) {
 		fprintf(client->stream, "%s\n", hello);
+		fflush(client->stream);
 		if (!fgets(answer, sizeof(answer), client->stream))
 			return false;
 		answer[strcspn(answer, "\n")] = '\0';
@@ -257,12 +274,12 @@ int main(int argc, char **argv)
 	ret = ipsec_open(&ipsec);
 	if (ret < 0)
 		errx(1, "%s", ipsec_strerror(ret));
-	if (argc == 3 && !strcmp(argv[1], "serve"))
-		return serve(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "serve"))
+		return serve(argv[2], argv[3]);
 	if (argc != 5)
-		errx(2, "usage: demo serve PORT | demo tcp|udp SOURCE ADDRESS PORT");
+		errx(2, "usage: demo serve ADDRESS PORT | demo tcp|udp SOURCE ADDRESS PORT");
 
-	client_open(&client, argv[1], argv + 2);
+	client_open(&client, argv[1], argv[2], argv[3], argv[4]);
 	/* not by stdio, which would hide from poll() what it has read ahead */
 	while ((ret = read(STDIN_FILENO, command, sizeof(command))) > 0) {
 		if (command[0] == 'r')

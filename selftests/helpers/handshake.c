@@ -496,15 +496,18 @@ static void set_sysctl(const char *name, const char *value)
 static void accepting_all(const char *how, const char *data)
 {
 	static const struct step protected = { PROTECTED, 0, 0 }, clear = { CLEAR, 0, 0 };
-	static const struct step bogus_protected[] = { { PROTECTED, BOGUS_ACK, 0 }, { CLEAR, 0, 0 } };
+	static const struct step bogus_protected[] = {
+		{ PROTECTED, BOGUS_ACK, 0 }, { CLEAR, 0, 0 }
+	};
 	static const struct step bogus_clear[] = { { CLEAR, BOGUS_ACK, 0 }, { PROTECTED, 0, 0 } };
 	static const struct step bad_protected[] = { { PROTECTED, 0, BAD_SUM }, { CLEAR, 0, 0 } };
 	static const struct step bad_clear[] = { { CLEAR, 0, BAD_SUM }, { PROTECTED, 0, 0 } };
 	char text[160];
 
-#define CASE(syn, steps, count, wanted, what)				\
+#define CASE(syn, steps, count, wanted, what) do {			\
 	snprintf(text, sizeof(text), "accepting%s, %s", how, what);	\
-	accepting(syn, steps, count, data, wanted, text)
+	accepting(syn, steps, count, data, wanted, text);		\
+} while (0)
 
 	CASE(PROTECTED, &protected, 1, TOKEN, "all protected");
 	CASE(CLEAR, &clear, 1, NONE, "all in clear");

@@ -9,13 +9,13 @@
  *	connect NAME ADDRESS PORT	disconnect NAME	addrform NAME
  *	send NAME ADDRESS PORT SIZE	recv NAME	peek NAME
  *	ptoken NAME			child COMMAND...
- *	device_gro NAME DEVICE
+ *	device_gro NAME DEVICE		size NAME
  *	fragment NAME FIRST|LAST SOURCE DESTINATION ID
  *
  * "recv" waits a second at most and answers with the pToken: "clear",
- * "unknown", a number, or "missing". "child" has a forked process execute the
- * command, "fragment" sends half a datagram over a socket that was opened with
- * port 0, which makes it a raw one.
+ * "unknown", a number, or "missing"; "size" tells how much it got. "child" has
+ * a forked process execute the command, "fragment" sends half a datagram over a
+ * socket that was opened with port 0, which makes it a raw one.
  */
 
 #include <arpa/inet.h>
@@ -48,6 +48,7 @@ static struct {
 } sockets[64];
 
 static int family, fd;		/* of the socket that the command names */
+static ssize_t size;		/* of what was received last */
 
 static bool find(const char *name)
 {
@@ -179,7 +180,8 @@ static const char *do_receive(int flags)
 	__u64 ptoken;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
-	if (recvmsg(fd, &msg, flags) < 0)
+	size = recvmsg(fd, &msg, flags);
+	if (size < 0)
 		return strerrorname_np(errno);
 	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, cmsg)) {
 		if (cmsg->cmsg_level == (family == AF_INET ? SOL_IP : SOL_IPV6) &&
@@ -321,6 +323,8 @@ static const char *obey(char **arg, int args)
 	}
 	if (!strcmp(what, "recv"))
 		return do_receive(0);
+	if (!strcmp(what, "size"))
+		return value(size);
 	if (!strcmp(what, "peek"))
 		return do_receive(MSG_PEEK);
 	if (!strcmp(what, "ptoken"))

@@ -8,7 +8,10 @@
 #
 # Flags of the list that are dealt with here, the others in guest-run.sh:
 #	host    run on the host, without a guest
+#	debug   only on a kernel of make check-debug: FLAVOUR is set
 #	smp=N   boot for it a guest with N processors
+#
+# PATIENCE is what to multiply every timeout with.
 
 set -eu
 
@@ -17,6 +20,7 @@ LIST=${LIST:-$TOP/selftests/tests.list}
 LOG=${LOG:-$BUILD/log}
 SKIPS=${SKIPS:-$TOP/selftests/skips}
 SMP=${SMP:-2}
+PATIENCE=${PATIENCE:-1}
 export BUILD
 
 mkdir -p "$(dirname "$LOG")"
@@ -29,7 +33,8 @@ rm -rf "$LOG"
 mkdir -p "$LOG"
 
 # One file per boot, named for its number of processors: list.host, list.2
-if ! awk -v want="$*" -v dir="$LOG" -v smp="$SMP" '
+if ! awk -v want="$*" -v dir="$LOG" -v smp="$SMP" -v patience="$PATIENCE" \
+	-v flavour="${FLAVOUR:-}" '
 	BEGIN {
 		n = split(want, names)
 		for (i = 1; i <= n; i++)
@@ -40,6 +45,8 @@ if ! awk -v want="$*" -v dir="$LOG" -v smp="$SMP" '
 		known[$1] = 1
 		if (n && !($1 in wanted))
 			next
+		if (!flavour && /[ \t]debug([ \t]|$)/)
+			next
 		group = smp
 		for (i = 3; i <= NF; i++) {
 			if ($i == "host")
@@ -47,6 +54,7 @@ if ! awk -v want="$*" -v dir="$LOG" -v smp="$SMP" '
 			else if ($i ~ /^smp=/)
 				group = substr($i, 5)
 		}
+		$2 *= patience
 		print >(dir "/list." group)
 		total += $2
 		print $1 >(dir "/expected")
@@ -64,12 +72,14 @@ fi
 
 # A test that runs on the host gets the same lines around it as in the guest.
 run_host() {
-	local name timeout status start
+	local name timeout status start program
 
 	while read -r name timeout _; do
 		start=$SECONDS status=0
+		program=$BUILD/selftests/$name
+		[ ! -e "$TOP/selftests/$name.sh" ] || program=$TOP/selftests/$name.sh
 		echo "# Subtest: $name"
-		timeout -k 5 "$timeout" "$TOP/selftests/$name.sh" </dev/null 2>&1 |
+		timeout -k 5 "$timeout" "$program" </dev/null 2>&1 |
 			sed -u 's/^/    /'
 		status=${PIPESTATUS[0]}
 		[ "$status" = 0 ] && echo -n "ok" || echo -n "not ok"
@@ -89,7 +99,7 @@ for list in "$LOG"/list.*; do
 		# A guest that hangs as a whole is given up on a little later
 		# than the last of its tests would have been.
 		export TIMEOUT
-		TIMEOUT=$(awk '{ t += $2 + 15 } END { print t + 120 }' "$list")
+		TIMEOUT=$(awk '{ t += $2 + 30 } END { print t + 120 }' "$list")
 		LIST=$list LOG=$log SMP=$group "$here/boot.sh" check ||
 			echo "guest with $group processors: exit $?"
 		verdict+=("$log/console.log")

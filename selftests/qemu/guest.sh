@@ -56,6 +56,8 @@ shell)
 esac
 echo "$status" >/out/status
 
+# stty waits until what was written has left the port; switching off does not.
+stty -echo
 sync
 # With -no-reboot this ends QEMU, on kernels without ACPI too.
 busybox reboot -f
