@@ -88,7 +88,7 @@ $(BUILD)/lib/examples/%: lib/examples/%.c $(LIB).a
 
 # ----------------------------------------------------------------- command
 
-tool_obj := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))
+tool_obj := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/credential.c,$(wildcard tools/*.c)))
 
 tools: $(BUILD)/tools/ipsec-token
 

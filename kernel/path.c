@@ -5,6 +5,7 @@
  * Looking for the path of a packet is what is done for every packet; for all
  * but the first one it is all that is done.
  */
+#include <linux/hash.h>
 #include <linux/jhash.h>
 #include <linux/rhashtable.h>
 #include <linux/slab.h>
@@ -16,9 +17,8 @@
 
 static u32 path_hash(struct xfrm_state *const *x, u8 nr, u32 seed)
 {
-	/* the low bits of a pointer to a slab object tell nothing */
 	if (nr == 1)
-		return (u32)((unsigned long)x[0] >> L1_CACHE_SHIFT) ^ seed;
+		return hash_ptr(x[0], 32) ^ seed;
 	return jhash(x, nr * sizeof(*x), seed);
 }
 
