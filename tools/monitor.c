@@ -134,6 +134,62 @@ static int event_config(const struct nlmsghdr *nlh)
 	return 0;
 }
 
+/**
+ * struct sa_ref - which SA
+ * @destination: address, the first 4 bytes of an IPv4 one
+ * @satype: SADB_SATYPE_*
+ * @spi: in host byte order
+ */
+struct sa_ref {
+	uint8_t destination[16];
+	uint8_t satype;
+	uint32_t spi;
+};
+
+static const struct ipsec_field sa_ref_fields[] = {
+	[IPSEC_SA_REF_A_SATYPE]	     = IPSEC_FIELD_NEEDED(U8, struct sa_ref, satype),
+	[IPSEC_SA_REF_A_DESTINATION] = IPSEC_FIELD_NEEDED(ADDRESS, struct sa_ref, destination),
+	[IPSEC_SA_REF_A_SPI]	     = IPSEC_FIELD_NEEDED(BE32, struct sa_ref, spi),
+};
+
+static int event_identity(const struct nlmsghdr *nlh, const char *event)
+{
+	const struct nlattr *nest = ipsec_parse_find(nlh, IPSEC_A_SA);
+	const struct nlattr *identity = ipsec_parse_find(nlh, IPSEC_A_IDENTITY);
+	struct ipsec_itoken *itoken = NULL;
+	struct sa_ref sa = {};
+	const char *method, *audit = NULL;
+	uint64_t seen;
+
+	if (!nest || ipsec_parse_nest(nest, sa_ref_fields, IPSEC_ARRAY_SIZE(sa_ref_fields), &sa,
+				      &seen))
+		return -EPROTO;
+	if (identity && ipsec_itoken_parse(mnl_attr_get_payload(identity),
+					   mnl_attr_get_payload_len(identity), &itoken, NULL))
+		return -EPROTO;
+
+	event_begin(event, COLOUR_NONE);
+	method = itoken ? ipsec_auth_method_name(ipsec_itoken_method(itoken)) : NULL;
+	if (itoken)
+		audit = ipsec_itoken_audit_string(itoken);
+	if (output.json) {
+		json_uint("spi", sa.spi);
+		if (method)
+			json_string("method", method);
+		if (audit)
+			json_string("identity", audit);
+	} else {
+		printf(" spi 0x%08" PRIx32, sa.spi);
+		if (method)
+			printf(" %s", method);
+		if (audit)
+			printf(" %s", audit);
+	}
+	event_end();
+	ipsec_itoken_free(itoken);
+	return 0;
+}
+
 static int event(const struct nlmsghdr *nlh)
 {
 	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
@@ -151,6 +207,10 @@ static int event(const struct nlmsghdr *nlh)
 		return event_algorithm(nlh);
 	case IPSEC_CMD_CONFIG_NTF:
 		return event_config(nlh);
+	case IPSEC_CMD_IDENTITY_NTF:
+		return event_identity(nlh, "identity-bound");
+	case IPSEC_CMD_IDENTITY_GONE_NTF:
+		return event_identity(nlh, "identity-gone");
 	default:
 		return 0;
 	}
