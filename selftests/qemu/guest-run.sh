@@ -60,12 +60,16 @@ run() {
 		bash -c "$enclose" bash "$program"
 }
 
-# Whether leaked memory is noticed at all depends on the kernel.
+# Whether leaked memory is noticed at all depends on the kernel. One that looks
+# for it names what is older than five seconds and unchanged since the scan
+# before.
 report_leaks() {
 	local leaks=/sys/kernel/debug/kmemleak line
 
 	[ -w $leaks ] || return
-	echo scan >$leaks
+	sleep 5
+	{ echo scan && echo scan; } >$leaks ||
+		echo "<4>WARNING: kmemleak does not work" >/dev/kmsg
 	while IFS= read -r line; do
 		echo "<4>$line" >/dev/kmsg
 	done <$leaks

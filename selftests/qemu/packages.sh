@@ -18,6 +18,9 @@ packages=(
 	# the guest: emulator and first-stage file system
 	qemu-system-x86 busybox-static kmod cpio procps util-linux
 
+	# the kernel of make check-debug
+	bc bison flex libelf-dev libssl-dev
+
 	# what tests call in the guest
 	iproute2 iputils-ping tcpdump iperf3 jq
 

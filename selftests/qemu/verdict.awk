@@ -139,12 +139,36 @@ console {
 console && /^harness: begin / { where = $3; reported = 0; next }
 console && /^harness: end / { where = "between tests"; reported = 0; next }
 
+# A report of KCSAN ends with a line of "=". Races of the kernel with itself are
+# not held against a module: all the rest is built into the kernel, and frames
+# of a module name it in brackets.
+console && /BUG: KCSAN: / {
+	race = $0
+	race_is_ours = 0
+	next
+}
+console && race != "" && /^====/ {
+	if (race_is_ours)
+		complain(where, "kernel: " race)
+	else
+		races++
+	race = ""
+	next
+}
+console && race != "" {
+	if (/\+0x[0-9a-f]+\/0x[0-9a-f]+ \[[a-z]/)
+		race_is_ours = 1
+	next
+}
+
 console && (/BUG:|WARNING:|Oops|kernel BUG|Kernel panic|general protection/ ||
 	    /refcount_t|KASAN|KCSAN|UBSAN|ODEBUG|DEBUG_LOCKS_WARN/ ||
 	    /possible (recursive locking|circular locking|irq lock inversion)/ ||
 	    /suspicious RCU usage|inconsistent lock state|scheduling while atomic/ ||
 	    /INFO: .*(stall|blocked for more than)|soft lockup|unreferenced object/ ||
-	    /unregister_netdevice: waiting|(list_add|list_del) corruption/) {
+	    /unregister_netdevice: waiting|(list_add|list_del) corruption/ ||
+	    /BUG [^ ]+ \(.*\): |register non-static key|leaked reference/ ||
+	    /kmemleak: .*disabled|lockdep is turned off|Call Trace:/) {
 	# One event is many lines; one failure is enough to find them.
 	if (!reported++)
 		complain(where, "kernel: " $0)
@@ -192,7 +216,11 @@ END {
 	if (!nexpected)
 		complain("check", "no tests")
 
+	if (race != "")
+		complain(where, "kernel: " race)
 	printf "%s", problems
+	if (races)
+		printf "# %d data races of the kernel with itself\n", races
 	printf "%d passed, %d failed", passed, failed
 	if (skipped)
 		printf ", %d skipped", skipped
