@@ -90,7 +90,7 @@ $(BUILD)/lib/examples/%: lib/examples/%.c $(LIB).a
 
 tool_obj := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/credential.c,$(wildcard tools/*.c)))
 
-tools: $(BUILD)/tools/ipsec-token
+tools: $(BUILD)/tools/ipsec-token $(BUILD)/tools/tokend/ipsec-tokend
 
 $(BUILD)/tools/%.o: tools/%.c Makefile
 	@mkdir -p $(@D)
@@ -98,6 +98,19 @@ $(BUILD)/tools/%.o: tools/%.c Makefile
 
 $(BUILD)/tools/ipsec-token: $(tool_obj) $(LIB).a
 	$(CC) $(LDFLAGS) -o $@ $^ -lmnl
+
+# -------------------------------------------------------------------- agent
+# All but its main() is an archive, for the tests.
+
+tokend_obj := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/tokend/*.c) tools/credential.c)
+TOKEND	:= $(BUILD)/tools/tokend/libtokend.a
+
+$(BUILD)/tools/tokend/ipsec-tokend: $(tokend_obj) $(LIB).a
+	$(CC) $(LDFLAGS) -o $@ $^ -lmnl -lcrypto
+
+$(TOKEND): $(filter-out %/main.o,$(tokend_obj))
+	rm -f $@
+	$(AR) rcs $@ $^
 
 # ------------------------------------------------------------------- tests
 # Each selftests/*.c is one test, each selftests/helpers/*.c one program that
@@ -111,6 +124,9 @@ selftests: $(test_bin)
 
 TEST_LIBS = $(LIB).a -Wl,--as-needed -lmnl -luring -lpthread
 $(BUILD)/selftests/helpers/netns: TEST_LIBS := -static
+$(BUILD)/selftests/tokend_unit $(BUILD)/selftests/tokend_table: $(TOKEND)
+$(BUILD)/selftests/tokend_unit $(BUILD)/selftests/tokend_table: \
+	TEST_LIBS = $(TOKEND) $(LIB).a -lmnl -lcrypto -lpthread
 
 $(KSELFTEST)/kselftest.h: selftests/qemu/kselftest.sh
 	selftests/qemu/kselftest.sh $(KSELFTEST)
@@ -174,7 +190,11 @@ install: all
 	sed -i -e 's,@PREFIX@,$(PREFIX),' -e 's,@LIBDIR@,$(LIBDIR),' \
 		-e 's,@INCLUDEDIR@,$(PREFIX)/include,' -e 's,@VERSION@,$(VERSION),' \
 		$(DESTDIR)$(LIBDIR)/pkgconfig/ipsec-token.pc
-	$(put) 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/tools/ipsec-token
+	$(put) 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/tools/ipsec-token \
+		$(BUILD)/tools/tokend/ipsec-tokend
+	$(put) 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system tools/tokend/ipsec-tokend.service
+	sed -i -e 's,/usr/local/sbin,$(PREFIX)/sbin,' \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/ipsec-tokend.service
 	$(put) 644 tools/ipsec-token.bash-completion \
 		$(share)/bash-completion/completions/ipsec-token
 	$(put) 644 -t $(share)/ipsec-token Documentation/netlink/specs/*.yaml
@@ -189,7 +209,7 @@ clean:
 distclean:
 	rm -rf $(BUILD)
 
--include $(wildcard $(foreach d,lib lib/examples tools selftests \
+-include $(wildcard $(foreach d,lib lib/examples tools tools/tokend selftests \
 	selftests/helpers,$(BUILD)/$d/*.d))
 
 .PHONY: all help module lib examples tools selftests packages check check-debug demo bench \

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# usage: layers.sh [NAME...]
+#
+# Unpack what some tests need in the guest, but what cannot be installed on
+# this machine, since it would start daemons here or conflicts with something
+# else: each layer is a directory $BUILD/guest/layers/NAME with the files of a
+# few Debian packages. A test binds what it wants of it into its own mount
+# namespace; the host's root file system, that the guest has, is left alone.
+
+set -eu
+
+declare -A packages=(
+	[strongswan]="libstrongswan libstrongswan-standard-plugins
+		libstrongswan-extra-plugins strongswan-libcharon
+		strongswan-charon strongswan-swanctl libcharon-extra-plugins
+		libcharon-extauth-plugins"
+)
+
+# layer NAME: unpack it, unless that was done with the same packages
+layer() {
+	local dir=$BUILD/guest/layers/$1 list=${packages[$1]} stamp deb
+
+	stamp=$(echo $list)
+	[ ! -e "$dir.done" ] || [ "$(cat "$dir.done")" != "$stamp" ] || return 0
+
+	echo "unpacking packages for the guest: $stamp"
+	rm -rf "$dir" "$dir.deb" "$dir.done"
+	mkdir -p "$dir" "$dir.deb"
+	# apt's own sandbox user cannot write here; "unsandboxed" is a warning.
+	# shellcheck disable=SC2086 # a list of words
+	if ! fetch "$dir.deb" $list && ! { apt-get -q update >"$dir.log" 2>&1
+					  fetch "$dir.deb" $list; }; then
+		cat "$dir.log" >&2
+		return 1
+	fi
+	for deb in "$dir.deb"/*.deb; do
+		dpkg -x "$deb" "$dir"
+	done
+	rm -rf "$dir.deb" "$dir.log"
+	echo "$stamp" >"$dir.done"
+}
+
+fetch() {
+	local to=$1
+
+	shift
+	(cd "$to" && apt-get -q download "$@") >"${to%.deb}.log" 2>&1
+}
+
+[ $# -gt 0 ] || set -- "${!packages[@]}"
+for name; do
+	layer "$name"
+done
