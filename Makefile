@@ -149,6 +149,7 @@ export KDIR FLAVOUR PATIENCE
 
 packages:
 	@selftests/qemu/packages.sh
+	@selftests/qemu/layers.sh
 
 # KDIR may only exist once the packages are there, so make starts over.
 check demo bench shell: packages

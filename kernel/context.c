@@ -52,10 +52,11 @@ static u64 context_lineage(const struct ipsec_context *context)
 static bool sa_equal(const struct ipsec_sa *a, const struct ipsec_sa *b, u64 trusted,
 		     bool lineage)
 {
-	if (lineage ? a->key.proto != b->key.proto || a->key.mode != b->key.mode ||
-		      a->key.encrypts != b->key.encrypts ||
-		      a->key.authenticates != b->key.authenticates :
-		      memcmp(&a->key, &b->key, sizeof(a->key)))
+	if (!lineage && memcmp(&a->key, &b->key, sizeof(a->key)))
+		return false;
+	if (a->key.proto != b->key.proto || a->key.mode != b->key.mode ||
+	    a->key.encrypts != b->key.encrypts ||
+	    a->key.authenticates != b->key.authenticates)
 		return false;
 	return ipsec_sa_as_good(a, b, trusted);
 }
@@ -446,7 +447,7 @@ static void path_identify(struct ipsec_net *in, struct ipsec_path *path)
  */
 void ipsec_context_identify(struct ipsec_net *in, struct xfrm_state *x)
 {
-	ipsec_path_for_each_of_sa(in, x, path_identify);
+	ipsec_path_of_sa(in, x, path_identify);
 }
 
 /**
@@ -458,7 +459,7 @@ void ipsec_context_identify(struct ipsec_net *in, struct xfrm_state *x)
  */
 void ipsec_context_forget(struct ipsec_net *in, struct xfrm_state *x)
 {
-	ipsec_path_for_each_of_sa(in, x, ipsec_path_remove);
+	ipsec_path_of_sa(in, x, ipsec_path_remove);
 }
 
 /**

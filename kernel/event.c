@@ -82,7 +82,7 @@ void ipsec_event_changed(struct ipsec_net *in)
  * Context: any but hard interrupts, under RCU, without locks of xfrm.
  */
 void ipsec_event_context(struct ipsec_net *in, struct ipsec_context *context,
-			   enum ipsec_cmd event)
+			 enum ipsec_cmd event)
 {
 	struct sk_buff *skb;
 	void *header;
@@ -126,7 +126,7 @@ void ipsec_event_context_gone(struct ipsec_net *in, unsigned long id)
  * Context: any but hard interrupts, under RCU.
  */
 void ipsec_event_identity(struct ipsec_net *in, const struct xfrm_state *x,
-			    const struct ipsec_identity *identity)
+			  const struct ipsec_identity *identity)
 {
 	struct sk_buff *skb;
 	void *header;

@@ -226,7 +226,8 @@ static int bind_check(struct ipsec_net *in, struct xfrm_state *const *x, unsigne
 	for (i = 0; i < count; i++) {
 		binding = binding_find(in, x[i]);
 		if (binding && !ipsec_identity_equal(binding->identity, identity)) {
-			NL_SET_ERR_MSG(extack, "an SA is bound to another identity; unbind it first");
+			NL_SET_ERR_MSG(extack,
+				       "an SA is bound to another identity; unbind it first");
 			return -EEXIST;
 		}
 	}

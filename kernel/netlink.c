@@ -563,67 +563,76 @@ static int doit_stats_get(struct sk_buff *skb, struct genl_info *info)
 	return reply_end(info, reply, header, ipsec_describe_stats(reply, in));
 }
 
-#define POLICY(name) .policy = name, .maxattr = ARRAY_SIZE(name) - 1
-
 static const struct genl_ops netlink_ops[] = {
 	{
 		.cmd = IPSEC_CMD_PTOKEN_GET,
 		.doit = doit_ptoken_get,
-		POLICY(ptoken_policy),
+		.policy = ptoken_policy,
+		.maxattr = ARRAY_SIZE(ptoken_policy) - 1,
 	}, {
 		.cmd = IPSEC_CMD_ALGORITHM_GET,
 		.dumpit = dumpit_algorithm_get,
-		POLICY(none_policy),
+		.policy = none_policy,
+		.maxattr = ARRAY_SIZE(none_policy) - 1,
 	}, {
 		.cmd = IPSEC_CMD_ALGORITHM_SET,
 		.doit = doit_algorithm_set,
 		.flags = GENL_UNS_ADMIN_PERM,
-		POLICY(algorithm_policy),
+		.policy = algorithm_policy,
+		.maxattr = ARRAY_SIZE(algorithm_policy) - 1,
 	}, {
 		.cmd = IPSEC_CMD_CONTEXT_GET,
 		.doit = doit_context_get,
 		.dumpit = dumpit_context_get,
 		.flags = GENL_UNS_ADMIN_PERM,
-		POLICY(context_policy),
+		.policy = context_policy,
+		.maxattr = ARRAY_SIZE(context_policy) - 1,
 	}, {
 		.cmd = IPSEC_CMD_SOCKET_GET,
 		.start = start_socket_get,
 		.dumpit = dumpit_socket_get,
 		.done = walk_done,
 		.flags = GENL_UNS_ADMIN_PERM,
-		POLICY(none_policy),
+		.policy = none_policy,
+		.maxattr = ARRAY_SIZE(none_policy) - 1,
 	}, {
 		.cmd = IPSEC_CMD_CONFIG_GET,
 		.doit = doit_config_get,
 		.flags = GENL_UNS_ADMIN_PERM,
-		POLICY(none_policy),
+		.policy = none_policy,
+		.maxattr = ARRAY_SIZE(none_policy) - 1,
 	}, {
 		.cmd = IPSEC_CMD_CONFIG_SET,
 		.doit = doit_config_set,
 		.flags = GENL_UNS_ADMIN_PERM,
-		POLICY(config_policy),
+		.policy = config_policy,
+		.maxattr = ARRAY_SIZE(config_policy) - 1,
 	}, {
 		.cmd = IPSEC_CMD_IDENTITY_BIND,
 		.doit = doit_identity_bind,
 		.flags = GENL_UNS_ADMIN_PERM,
-		POLICY(bind_policy),
+		.policy = bind_policy,
+		.maxattr = ARRAY_SIZE(bind_policy) - 1,
 	}, {
 		.cmd = IPSEC_CMD_IDENTITY_UNBIND,
 		.doit = doit_identity_unbind,
 		.flags = GENL_UNS_ADMIN_PERM,
-		POLICY(unbind_policy),
+		.policy = unbind_policy,
+		.maxattr = ARRAY_SIZE(unbind_policy) - 1,
 	}, {
 		.cmd = IPSEC_CMD_IDENTITY_GET,
 		.start = start_identity_get,
 		.dumpit = dumpit_identity_get,
 		.done = walk_done,
 		.flags = GENL_UNS_ADMIN_PERM,
-		POLICY(none_policy),
+		.policy = none_policy,
+		.maxattr = ARRAY_SIZE(none_policy) - 1,
 	}, {
 		.cmd = IPSEC_CMD_STATS_GET,
 		.doit = doit_stats_get,
 		.flags = GENL_UNS_ADMIN_PERM,
-		POLICY(none_policy),
+		.policy = none_policy,
+		.maxattr = ARRAY_SIZE(none_policy) - 1,
 	},
 };
 

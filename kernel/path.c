@@ -159,15 +159,15 @@ void ipsec_path_remove(struct ipsec_net *in, struct ipsec_path *path)
 }
 
 /**
- * ipsec_path_for_each_of_sa - call a function for all paths with an SA
+ * ipsec_path_of_sa - call a function for all paths with an SA
  * @in: where
  * @x: the SA
  * @function: may remove the path
  *
  * Context: under &ipsec_net.lock and RCU.
  */
-void ipsec_path_for_each_of_sa(struct ipsec_net *in, struct xfrm_state *x,
-			       void (*function)(struct ipsec_net *in, struct ipsec_path *path))
+void ipsec_path_of_sa(struct ipsec_net *in, struct xfrm_state *x,
+		      ipsec_path_function function)
 {
 	struct ipsec_path_key key = { .x = &x, .nr = 1 };
 	struct ipsec_path *path, *next;

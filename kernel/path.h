@@ -51,8 +51,9 @@ void ipsec_path_free(struct ipsec_path *path);
 int ipsec_path_insert(struct ipsec_net *in, struct ipsec_path *path,
 		      struct ipsec_context *context);
 void ipsec_path_remove(struct ipsec_net *in, struct ipsec_path *path);
-void ipsec_path_for_each_of_sa(struct ipsec_net *in, struct xfrm_state *x,
-			       void (*function)(struct ipsec_net *in, struct ipsec_path *path));
+typedef void (*ipsec_path_function)(struct ipsec_net *in, struct ipsec_path *path);
+void ipsec_path_of_sa(struct ipsec_net *in, struct xfrm_state *x,
+		      ipsec_path_function function);
 
 int ipsec_path_init_net(struct ipsec_net *in);
 void ipsec_path_exit_net(struct ipsec_net *in);

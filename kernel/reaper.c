@@ -53,7 +53,7 @@ static void reap_paths(struct ipsec_net *in)
 		while ((path = rhashtable_walk_next(&iter)) && !IS_ERR(path)) {
 			if (!path_valid(path) && ipsec_context_reap_path(in, path))
 				ipsec_event_context(in, path->context,
-						      IPSEC_CMD_CONTEXT_CHANGE_NTF);
+						    IPSEC_CMD_CONTEXT_CHANGE_NTF);
 			if (need_resched())
 				break;
 		}

@@ -80,14 +80,30 @@ static void s_poll(struct play *p)
 
 	for (i = 0; i < 9; i++) {
 		switch (i) {
-		case 1: send_some(p, 10); break;
-		case 2: receive(p, 10, MSG_PEEK); break;
-		case 3: receive(p, 10, 0); break;
-		case 4: send_raw(p, 300, false); break;	/* poll() finds out */
-		case 5: connect_rx(p, CLOSED_PORT); break;
-		case 6: send_rx(p, "x"); break;
-		case 7: receive(p, 10, 0); break;
-		case 8: note_result(p, "shutdown", shutdown(p->rx, SHUT_RDWR)); break;
+		case 1:
+			send_some(p, 10);
+			break;
+		case 2:
+			receive(p, 10, MSG_PEEK);
+			break;
+		case 3:
+			receive(p, 10, 0);
+			break;
+		case 4:
+			send_raw(p, 300, false);	/* poll() finds out */
+			break;
+		case 5:
+			connect_rx(p, CLOSED_PORT);
+			break;
+		case 6:
+			send_rx(p, "x");
+			break;
+		case 7:
+			receive(p, 10, 0);
+			break;
+		case 8:
+			note_result(p, "shutdown", shutdown(p->rx, SHUT_RDWR));
+			break;
 		}
 		pollfd.revents = 0;
 		note_result(p, "poll", poll(&pollfd, 1, 0));

@@ -16,8 +16,8 @@
  *	about HOST TOKEN	privacy, integrity and whether the SAs are known
  *	spis HOST TOKEN		of all SAs, sorted
  *	algorithms HOST TOKEN	of all SAs, each once
- *	listen HOST		for events
- *	events HOST		how many came since: none, some, or an error
+ *	listen HOST		join the group "events"
+ *	events HOST		whether some or none came since
  *
  * Tokens come in pairs, what left is told first: a number, "clear", or the name
  * of an error. All that fails is answered with the name of the error.
@@ -252,11 +252,11 @@ static int say_tcp(int from, int to)
 	char data[100] = "";
 
 	if (send(from, data, sizeof(data), MSG_NOSIGNAL) != sizeof(data))
-		return errno;
+		return -errno;
 	/* not in recv(): a segment must not find the socket in use */
 	if (poll(&wait, 1, TIMEOUT) != 1)
-		return ETIMEDOUT;
-	return recv(to, data, sizeof(data), MSG_WAITALL) == sizeof(data) ? 0 : EPIPE;
+		return -ETIMEDOUT;
+	return recv(to, data, sizeof(data), MSG_WAITALL) == sizeof(data) ? 0 : -EPIPE;
 }
 
 /* Return: what came with a datagram. */
@@ -382,7 +382,7 @@ static int by_value(const void *a, const void *b)
 
 static void print_spis(struct ipsec *ipsec, ipsec_ptoken_t ptoken, int count)
 {
-	uint32_t spis[MAX_SPIS];
+	uint32_t spis[MAX_SPIS] = {};
 	struct ipsec_sa sa;
 	int i, ret, found = 0;
 
@@ -526,10 +526,10 @@ static void obey(char **arg, int args)
 
 static void obey_line(char *line)
 {
-	char *arg[5], *word, *rest;
+	char *arg[5] = {}, *word, *rest;
 	int args = 0;
 
-	for (word = strtok_r(line, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
+	for (word = strtok_r(line, "\n ", &rest); word; word = strtok_r(NULL, "\n ", &rest)) {
 		if (!strcmp(word, ";")) {
 			obey(arg, args);
 			fputs(", ", stdout);

@@ -387,8 +387,8 @@ static int shared_fd;
 
 static void *exec_image(void *unused __attribute__((__unused__)))
 {
-	char before[32], fd[16], memory[16];
-	char *arg[] = { "process_scope", "image", before, fd, memory, NULL };
+	char name[] = "process_scope", image[] = "image", before[32], fd[16], memory[16];
+	char *const arg[] = { name, image, before, fd, memory, NULL };
 
 	if (!valid(LEFT, token_of(client)))
 		errx(1, "before exec");

@@ -113,8 +113,6 @@ static void close_abruptly(int fd)
 	close(fd);
 }
 
-static atomic_int youngest;	/* socket, if it is still that */
-
 static void *churn(void *data)
 {
 	int v6 = (intptr_t)data & 1, host = (intptr_t)data >> 1;
@@ -124,7 +122,6 @@ static void *churn(void *data)
 		client = socket_bound(!host, v6, SOCK_STREAM);
 		if (!connect_to(client, listener)) {
 			look_at(client);
-			atomic_store(&youngest, client);
 			server = accept(listener, NULL, NULL);
 			look_at(server);
 			look_at(client);
@@ -134,22 +131,6 @@ static void *churn(void *data)
 			atomic_fetch_add(&connections, 1);
 		}
 		close(client);
-		rest();
-	}
-	return NULL;
-}
-
-/*
- * While somebody else opens and resets it. Should another socket have taken the
- * number, that one has a token as well, or none.
- */
-static void *stare(void *data __attribute__((__unused__)))
-{
-	int i;
-
-	while (!atomic_load(&stop)) {
-		for (i = 0; i < 200; i++)
-			look_at(atomic_load(&youngest));
 		rest();
 	}
 	return NULL;
@@ -281,7 +262,6 @@ int main(void)
 		begin(&ids[n++], opt_in, i);
 	}
 	begin(&ids[n++], ask, LEFT);
-	begin(&ids[n++], stare, 0);
 
 	poll(&wait, 1, -1);
 	atomic_store(&stop, true);

@@ -113,8 +113,7 @@ enum ipsec_context_attr {
 	IPSEC_CONTEXT_A_ESTABLISHED,	/* u64, seconds since the epoch */
 	IPSEC_CONTEXT_A_USERS,		/* u32, sockets; to CAP_NET_ADMIN only */
 	IPSEC_CONTEXT_A_SA,		/* nest of enum ipsec_sa_attr, several */
-	IPSEC_CONTEXT_A_IDENTITY,	/* nest of enum ipsec_identity_attr; absent:
-					 * none has been bound yet */
+	IPSEC_CONTEXT_A_IDENTITY,	/* nest of enum ipsec_identity_attr, or none yet */
 
 	__IPSEC_CONTEXT_A_MAX
 };
@@ -255,18 +254,17 @@ enum ipsec_auth_method {
 /*
  * Who is behind an SA, and how that was proved, as the keying agent tells it.
  * What is absent is not available. The kernel looks at the first four only;
- * SAs that differ in one of them never share a context.
+ * SAs that differ in one of them never share a context. iTokens are equal for
+ * the same peer, proved in the same way. SAs of equal lineage succeed each other
+ * even where addresses, reqid or selectors differ.
  */
 enum ipsec_identity_attr {
 	IPSEC_IDENTITY_A_UNSPEC,
 	IPSEC_IDENTITY_A_PAD,
-	IPSEC_IDENTITY_A_ITOKEN,	/* IPSEC_ITOKEN_SIZE bytes, needed: equal
-					 * for the same peer proved the same way */
+	IPSEC_IDENTITY_A_ITOKEN,	/* IPSEC_ITOKEN_SIZE bytes, needed */
 	IPSEC_IDENTITY_A_METHOD,	/* u8, enum ipsec_auth_method, needed */
 	IPSEC_IDENTITY_A_LOCAL,		/* nest of the same for this end */
-	IPSEC_IDENTITY_A_LINEAGE,	/* u64: SAs of equal lineage succeed each
-					 * other even where addresses, reqid or
-					 * selectors differ; 0 or absent: none */
+	IPSEC_IDENTITY_A_LINEAGE,	/* u64, 0 or absent: none */
 	IPSEC_IDENTITY_A_IKE_ID_TYPE,	/* u8, ID_* of RFC 7296 section 3.5 */
 	IPSEC_IDENTITY_A_IKE_ID,	/* string */
 	IPSEC_IDENTITY_A_CA_DN,		/* string, RFC 4514 */
