@@ -352,7 +352,8 @@ int ipsec_describe_connection(struct sk_buff *skb, struct ipsec_net *in,
 	int err;
 
 	/* pairs with the release in ipsec_connection_set() */
-	if (smp_load_acquire(&connection->state) == IPSEC_CONNECTION_OPENING)
+	if (smp_load_acquire(&connection->state) == IPSEC_CONNECTION_OPENING ||
+	    inet_sk_state_load(sk) == TCP_CLOSE)
 		return -ENOTCONN;
 	context = READ_ONCE(connection->context);
 

@@ -153,8 +153,12 @@ static void handshake_step(struct ipsec_net *in, struct sock *sk, int old, int n
 					       ipsec_segment_now(sk, connection, old, new), old);
 		break;
 	case TCP_CLOSE:
+		/*
+		 * Others still see the old state, and must not find that there
+		 * is no record. It goes with the socket, or at its next connect().
+		 */
 		if (connection)
-			connection_forget(in, connection);
+			ipsec_segment_backlog_end(in, connection);
 		break;
 	}
 }

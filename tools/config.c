@@ -84,6 +84,7 @@ static const char *const counters[] = {
 	[IPSEC_STATS_A_PATHS]		  = "paths",
 	[IPSEC_STATS_A_CONNECTIONS]	  = "connections",
 	[IPSEC_STATS_A_DATAGRAM_SOCKETS]  = "datagram-sockets",
+	[IPSEC_STATS_A_BINDINGS]	  = "bindings",
 	[IPSEC_STATS_A_CONTEXTS_CREATED]  = "contexts-created",
 	[IPSEC_STATS_A_CONTEXTS_GONE]	  = "contexts-gone",
 	[IPSEC_STATS_A_UNKNOWN_LIMIT]	  = "unknown-limit",
