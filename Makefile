@@ -149,7 +149,6 @@ export KDIR FLAVOUR PATIENCE
 
 packages:
 	@selftests/qemu/packages.sh
-	@selftests/qemu/layers.sh
 
 # KDIR may only exist once the packages are there, so make starts over.
 check demo bench shell: packages

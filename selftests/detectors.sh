@@ -13,17 +13,18 @@ export LOG=${LOG:-$BUILD/log}/detectors PATIENCE=1
 export TESTDIR=$LOG-tests
 export LIST=$TESTDIR/tests.list SKIPS=/dev/null
 
-# Each kind of mistake, and what the kernel says of it. Lockdep speaks only once.
+# Each kind of mistake, and what the kernel says of it. Lockdep speaks only once,
+# and not after KASAN has.
 case $FLAVOUR in
-kasan)	mistakes="use_after_free|BUG: KASAN: use-after-free in splat_init
-leak|unreferenced object 0x
-out_of_bounds|UBSAN: array-index-out-of-bounds in
-outside_rcu|WARNING: suspicious RCU usage
-sleep_with_lock|BUG: scheduling while atomic: insmod
+kasan)	mistakes="outside_rcu|WARNING: suspicious RCU usage
+sleep_with_lock|BUG: sleeping function called from invalid context at
 any_processor|BUG: using smp_processor_id() in preemptible
 free_timer|ODEBUG: free active (active state 0) object type: timer_list
 revive|refcount_t: addition on 0; use-after-free.
-wrong_order|WARNING: possible circular locking dependency detected" ;;
+leak|unreferenced object 0x
+overshoot|UBSAN: shift-out-of-bounds in
+wrong_order|WARNING: possible circular locking dependency detected
+use_after_free|BUG: KASAN: use-after-free in use_after_free" ;;
 kcsan)	mistakes="revive|refcount_t: addition on 0; use-after-free.
 race|BUG: KCSAN: data-race in count_work / count_work" ;;
 esac

@@ -62,7 +62,8 @@ run() {
 
 # Whether leaked memory is noticed at all depends on the kernel. One that looks
 # for it names what is older than five seconds and unchanged since the scan
-# before.
+# before. A scan takes long, so there are none between tests; the age tells in
+# which test it was allocated.
 report_leaks() {
 	local leaks=/sys/kernel/debug/kmemleak line
 
@@ -70,16 +71,39 @@ report_leaks() {
 	sleep 5
 	{ echo scan && echo scan; } >$leaks ||
 		echo "<4>WARNING: kmemleak does not work" >/dev/kmsg
+	awk -v now="$(now)" '
+		BEGIN { n = 1; name[1] = "boot" }
+		FNR == NR { start[++n] = $1; name[n] = $2; next }
+		/^unreferenced/ { object = $0; next }
+		object && match($0, /\(age [0-9.]+/) {
+			born = now - substr($0, RSTART + 5, RLENGTH - 5)
+			for (i = n; i > 1 && born < start[i]; i--)
+				;
+			if (i != last)
+				print "<5>harness: begin " name[i]
+			last = i
+			print "<4>" object
+			object = ""
+		}
+		{ print "<4>" $0 }' "$starts" $leaks |
 	while IFS= read -r line; do
-		echo "<4>$line" >/dev/kmsg
-	done <$leaks
-	echo clear >$leaks
+		echo "$line" >/dev/kmsg
+	done
+}
+
+now() {
+	local uptime
+
+	read -r uptime _ </proc/uptime
+	echo "$uptime"
 }
 
 export TMPDIR=/run/test
 echo "KTAP version 1"
 echo "1..$(wc -l <"$list")"
 
+starts=/run/starts
+: >$starts
 number=0
 failed=0
 while read -r name timeout flags; do
@@ -89,6 +113,7 @@ while read -r name timeout flags; do
 
 	echo "# Subtest: $name"
 	mark "begin $name"
+	echo "$(now) $name" >>"$starts"
 	start=$SECONDS
 	{
 		status=126
@@ -105,7 +130,6 @@ while read -r name timeout flags; do
 		echo
 	} </dev/null > >(exec sed -u -e '/^$/d' -e 's/^/    /') 2>&1
 	wait $!
-	report_leaks
 	mark "end $name"
 
 	# 4 is kselftest's "skipped".
@@ -114,6 +138,7 @@ while read -r name timeout flags; do
 	echo "$result $number $name # exit=$status seconds=$seconds timeout=$timeout"
 done <"$list"
 
+report_leaks
 mark "done"
 echo "# harness: done"
 exit $failed

@@ -33,14 +33,12 @@ static void leak(void)
 	OPTIMIZER_HIDE_VAR(p);
 }
 
-static int array[4];
+static int much = 40;
 
-static void out_of_bounds(void)
+static void overshoot(void)
 {
-	int i = ARRAY_SIZE(array);
-
-	OPTIMIZER_HIDE_VAR(i);
-	WRITE_ONCE(array[i], 1);
+	OPTIMIZER_HIDE_VAR(much);
+	much = 1 << much;
 }
 
 static DEFINE_SPINLOCK(lock_a);
@@ -71,7 +69,7 @@ static void outside_rcu(void)
 static void sleep_with_lock(void)
 {
 	spin_lock(&lock_a);
-	msleep(20);
+	might_sleep();
 	spin_unlock(&lock_a);
 }
 
@@ -135,7 +133,7 @@ static const struct {
 } mistakes[] = {
 	{ "use_after_free", use_after_free },
 	{ "leak", leak },
-	{ "out_of_bounds", out_of_bounds },
+	{ "overshoot", overshoot },
 	{ "wrong_order", wrong_order },
 	{ "outside_rcu", outside_rcu },
 	{ "sleep_with_lock", sleep_with_lock },
