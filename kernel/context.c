@@ -43,11 +43,6 @@ static unsigned int max_contexts = 262144;
 module_param(max_contexts, uint, 0644);
 MODULE_PARM_DESC(max_contexts, "Most protection contexts per network namespace");
 
-static u64 context_lineage(const struct ipsec_context *context)
-{
-	return context->identity ? context->identity->lineage : 0;
-}
-
 /* Whether SA @a may be taken for @b, under the present list of algorithms. */
 static bool sa_equal(const struct ipsec_sa *a, const struct ipsec_sa *b, u64 trusted,
 		     bool lineage)
@@ -68,7 +63,7 @@ struct context_key {
 
 static u32 context_hash(const struct ipsec_context *context, u32 seed)
 {
-	u64 lineage = context_lineage(context);
+	u64 lineage = ipsec_identity_lineage(context->identity);
 	u32 hash = seed;
 	u8 i;
 
@@ -102,7 +97,7 @@ static int context_cmp(struct rhashtable_compare_arg *arg, const void *obj)
 	    !ipsec_identity_equal(a->identity, b->identity))
 		return 1;
 	for (i = 0; i < a->nr; i++)
-		if (!sa_equal(&a->sa[i], &b->sa[i], key->trusted, context_lineage(a)))
+		if (!sa_equal(&a->sa[i], &b->sa[i], key->trusted, ipsec_identity_lineage(a->identity)))
 			return 1;
 	return 0;
 }
@@ -166,8 +161,8 @@ static struct ipsec_context *context_alloc(const struct ipsec_path_key *key)
 		if (x->id.proto == IPPROTO_COMP)
 			context->compression = true;
 		if (is_part(x, protected))
-			ipsec_sa_describe(&context->sa[context->nr++], x,
-					  IPSEC_DIRECTION_IN);
+			ipsec_sa_describe(&context->sa[context->nr++], x, key->outbound ?
+					  IPSEC_DIRECTION_OUT : IPSEC_DIRECTION_IN);
 	}
 	return context;
 }
@@ -285,7 +280,7 @@ struct ipsec_context *ipsec_context_add_path(struct ipsec_net *in,
 					     const struct ipsec_path_key *key)
 {
 	enum ipsec_counter cause = IPSEC_COUNT_UNKNOWN_MEMORY;
-	struct ipsec_context *context, *fresh;
+	struct ipsec_context *context = NULL, *fresh;
 	enum ipsec_cmd event = IPSEC_CMD_UNSPEC;
 	struct ipsec_path *path, *old;
 
@@ -315,8 +310,9 @@ struct ipsec_context *ipsec_context_add_path(struct ipsec_net *in,
 
 	cause = IPSEC_COUNT_UNKNOWN_MEMORY;
 	if (context) {
-		context_succeed(context, fresh);
-		context->several = true;
+		/* attributes speak of what is received */
+		if (!key->outbound)
+			context_succeed(context, fresh);
 		event = IPSEC_CMD_CONTEXT_CHANGE_NTF;
 	} else {
 		if (context_insert(in, fresh))
@@ -331,6 +327,9 @@ struct ipsec_context *ipsec_context_add_path(struct ipsec_net *in,
 		goto unknown_unlock;
 	}
 	path = NULL;
+	context->several |= key->outbound ? context->sent : context->received;
+	context->sent |= key->outbound;
+	context->received |= !key->outbound;
 	schedule_delayed_work(&in->reap, IPSEC_REAP_IDLE);
 
 out_unlock:
@@ -388,6 +387,27 @@ void ipsec_context_release(struct ipsec_net *in, struct ipsec_context *context)
 }
 
 /**
+ * ipsec_context_protects - what the SAs of a context together protect, at least
+ * @context: the context
+ * @trusted: set of trusted algorithms
+ *
+ * Context: under &ipsec_net.lock.
+ * Return: the answer.
+ */
+struct ipsec_protection ipsec_context_protects(const struct ipsec_context *context,
+					       u64 trusted)
+{
+	struct ipsec_protection protection = {};
+	u8 i;
+
+	for (i = 0; i < context->nr; i++) {
+		protection.privacy |= ipsec_sa_privacy(&context->sa[i], trusted);
+		protection.integrity |= ipsec_sa_integrity(&context->sa[i], trusted);
+	}
+	return protection;
+}
+
+/**
  * ipsec_context_protection - what a context means by the present list
  * @in: where
  * @context: found under RCU
@@ -398,24 +418,34 @@ void ipsec_context_release(struct ipsec_net *in, struct ipsec_context *context)
 void ipsec_context_protection(struct ipsec_net *in, struct ipsec_context *context,
 			      struct ipsec_protection *protection)
 {
-	u8 i;
-
-	memset(protection, 0, sizeof(*protection));
 	spin_lock_bh(&in->lock);
-	for (i = 0; i < context->nr; i++) {
-		protection->privacy |= ipsec_sa_privacy(&context->sa[i], in->trusted);
-		protection->integrity |= ipsec_sa_integrity(&context->sa[i], in->trusted);
-	}
+	*protection = ipsec_context_protects(context, in->trusted);
 	spin_unlock_bh(&in->lock);
+}
+
+static struct ipsec_identity *path_identity(struct ipsec_net *in, const struct ipsec_path *path)
+{
+	struct ipsec_path_key key = { .x = path->x, .nr = path->nr };
+
+	return ipsec_identity_of_path(in, &key);
+}
+
+/* Its SAs one way have an identity; what goes the other way must have it too. */
+static void context_identified(struct ipsec_net *in, struct ipsec_context *context)
+{
+	struct ipsec_path *path, *next;
+
+	list_for_each_entry_safe(path, next, &context->paths, list)
+		if (!ipsec_identity_equal(path_identity(in, path), context->identity))
+			ipsec_path_remove(in, path);
 }
 
 static void path_identify(struct ipsec_net *in, struct ipsec_path *path)
 {
-	struct ipsec_path_key key = { path->x, path->nr, path->end_to_end };
 	struct ipsec_context *context = path->context;
 	struct ipsec_identity *identity;
 
-	identity = ipsec_identity_of_path(in, &key);
+	identity = path_identity(in, path);
 	if (!identity)
 		return;
 	if (ipsec_identity_equal(context->identity, identity)) {
@@ -427,6 +457,7 @@ static void path_identify(struct ipsec_net *in, struct ipsec_path *path)
 	if (!context->identity && !context->several) {
 		context_make_solitary(in, context);
 		context_set_identity(context, identity);
+		context_identified(in, context);
 		if (!context_find(in, context) &&
 		    !rhashtable_insert_fast(&in->context_keys, &context->by_key,
 					    context_params)) {
@@ -435,7 +466,8 @@ static void path_identify(struct ipsec_net *in, struct ipsec_path *path)
 		}
 	}
 	/* The next packet takes a new path, to the context that it belongs to. */
-	ipsec_path_remove(in, path);
+	if (!path->removed)
+		ipsec_path_remove(in, path);
 }
 
 /**

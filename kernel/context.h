@@ -26,7 +26,9 @@ struct ipsec_path_key;
  * @identity: part of the key: who is behind it, RCU, with a reference; NULL:
  *	nobody has said so far
  * @solitary: not found by key: other SAs may be somebody else's
- * @several: more than one path has led here
+ * @received: a path of what is received has led here
+ * @sent: one of what is sent has
+ * @several: more than one path of the same direction has
  * @gone: no longer to be found, about to be freed
  * @compression: IPComp was part of it when it was last described
  * @end_to_end: part of the key: the protected addresses are those of the
@@ -48,6 +50,8 @@ struct ipsec_context {
 	time64_t established;
 	struct ipsec_identity *identity;
 	bool solitary;
+	bool received;
+	bool sent;
 	bool several;
 	bool gone;
 	bool compression;
@@ -78,6 +82,8 @@ void ipsec_context_release(struct ipsec_net *in, struct ipsec_context *context);
 void ipsec_context_left(struct ipsec_context *context);
 void ipsec_context_protection(struct ipsec_net *in, struct ipsec_context *context,
 			      struct ipsec_protection *protection);
+struct ipsec_protection ipsec_context_protects(const struct ipsec_context *context,
+					       u64 trusted);
 u8 ipsec_context_sas(struct ipsec_net *in, const struct ipsec_context *context,
 		     struct ipsec_sa *sas);
 void ipsec_context_identify(struct ipsec_net *in, struct xfrm_state *x);

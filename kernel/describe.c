@@ -9,12 +9,14 @@
 #include <linux/pfkeyv2.h>
 #include <net/netlink.h>
 #include <net/sock.h>
+#include <net/tcp_states.h>
 #include <net/xfrm.h>
 
 #include "algorithm.h"
 #include "context.h"
 #include "describe.h"
 #include "identity.h"
+#include "latch.h"
 #include "netns.h"
 #include "path.h"
 
@@ -224,7 +226,8 @@ static int list_seen(struct sa_list *list, struct ipsec_context *context)
 		for (i = 0; i < path->nr; i++) {
 			if (!satype(path->x[i]->id.proto) || !ipsec_sa_valid(path->x[i]))
 				continue;
-			err = list_sa(list, path->x[i], i, IPSEC_DIRECTION_IN);
+			err = list_sa(list, path->x[i], i, path->outbound ?
+				      IPSEC_DIRECTION_OUT : IPSEC_DIRECTION_IN);
 			if (err)
 				return err;
 		}
@@ -333,32 +336,12 @@ int ipsec_describe_identity(struct sk_buff *skb, const struct xfrm_state *x,
 	return 0;
 }
 
-/**
- * ipsec_describe_connection - put a TCP connection into a message
- * @skb: the message
- * @in: where
- * @connection: found under RCU
- *
- * Context: under RCU.
- * Return: 0; -EMSGSIZE; -ENOTCONN if it is not established or no longer.
- */
-int ipsec_describe_connection(struct sk_buff *skb, struct ipsec_net *in,
-			      const struct ipsec_connection *connection)
+static int put_socket(struct sk_buff *skb, const struct sock *sk)
 {
-	const struct sock *sk = connection->sk;
 	const struct inet_sock *inet = inet_sk(sk);
-	const struct ipsec_context *context;
-	struct nlattr *nest;
 	int err;
 
-	/* pairs with the release in ipsec_connection_set() */
-	if (smp_load_acquire(&connection->state) == IPSEC_CONNECTION_OPENING ||
-	    inet_sk_state_load(sk) == TCP_CLOSE)
-		return -ENOTCONN;
-	context = READ_ONCE(connection->context);
-
-	nest = nla_nest_start(skb, IPSEC_A_SOCKET);
-	if (!nest || nla_put_u16(skb, IPSEC_SOCKET_A_FAMILY, sk->sk_family))
+	if (nla_put_u16(skb, IPSEC_SOCKET_A_FAMILY, sk->sk_family))
 		return -EMSGSIZE;
 #if IS_ENABLED(CONFIG_IPV6)
 	if (sk->sk_family == AF_INET6)
@@ -372,13 +355,124 @@ int ipsec_describe_connection(struct sk_buff *skb, struct ipsec_net *in,
 	    nla_put_be16(skb, IPSEC_SOCKET_A_LOCAL_PORT, inet->inet_sport) ||
 	    nla_put_be16(skb, IPSEC_SOCKET_A_PEER_PORT, inet->inet_dport) ||
 	    nla_put_u32(skb, IPSEC_SOCKET_A_IFINDEX, READ_ONCE(sk->sk_bound_dev_if)) ||
-	    (context && put_u64(skb, IPSEC_SOCKET_A_CONTEXT_ID, context->id,
-				IPSEC_SOCKET_A_PAD)))
+	    nla_put_u8(skb, IPSEC_SOCKET_A_PROTOCOL, sk->sk_protocol))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_latch(struct sk_buff *skb, enum ipsec_latch_state state, u32 flags, u8 reason,
+		     u32 refused)
+{
+	if (nla_put_u8(skb, IPSEC_SOCKET_A_LATCH_STATE, state) ||
+	    nla_put_u32(skb, IPSEC_SOCKET_A_LATCH_FLAGS, flags) ||
+	    nla_put_u8(skb, IPSEC_SOCKET_A_LATCH_REASON, reason) ||
+	    nla_put_u32(skb, IPSEC_SOCKET_A_LATCH_REFUSED, refused))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_connection(struct sk_buff *skb, const struct ipsec_connection *connection)
+{
+	enum ipsec_latch_state latch = ipsec_latch_state(connection);
+	const struct ipsec_context *context = READ_ONCE(connection->context);
+	/* pairs with the release in ipsec_connection_set() */
+	u8 state = smp_load_acquire(&connection->state);
+	int err;
+
+	err = put_socket(skb, connection->sk);
+	if (err)
+		return err;
+	if ((context || state == IPSEC_CONNECTION_CLEAR) &&
+	    put_u64(skb, IPSEC_SOCKET_A_CONTEXT_ID, context ? context->id : 0,
+		    IPSEC_SOCKET_A_PAD))
+		return -EMSGSIZE;
+	if (!latch)
+		return 0;
+	return put_latch(skb, latch, READ_ONCE(connection->flags) | IPSEC_LATCH_F_ON,
+			 READ_ONCE(connection->reason), READ_ONCE(connection->refused));
+}
+
+/**
+ * ipsec_describe_connection - put a TCP connection into a message
+ * @skb: the message
+ * @in: where
+ * @connection: found under RCU
+ * @latch: only if it is latched, but then also if it is closed
+ *
+ * Context: under RCU.
+ * Return: 0; -EMSGSIZE; -ENOTCONN if it is not established or no longer, or not
+ * latched.
+ */
+int ipsec_describe_connection(struct sk_buff *skb, struct ipsec_net *in,
+			      const struct ipsec_connection *connection, bool latch)
+{
+	struct nlattr *nest;
+
+	if (latch ? !ipsec_latch_state(connection) :
+		    READ_ONCE(connection->state) == IPSEC_CONNECTION_OPENING ||
+		    inet_sk_state_load(connection->sk) == TCP_CLOSE)
+		return -ENOTCONN;
+
+	nest = nla_nest_start(skb, IPSEC_A_SOCKET);
+	if (!nest || put_connection(skb, connection))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 
 	/* the memory of a socket may have become another one's under our eyes */
-	return ipsec_connection_find(in, sk) == connection ? 0 : -ENOTCONN;
+	return ipsec_connection_find(in, connection->sk) == connection ? 0 : -ENOTCONN;
+}
+
+/**
+ * ipsec_describe_listener - put a socket that listens into a message
+ * @skb: the message
+ * @sk: the socket
+ *
+ * Context: with the socket held in its table.
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipsec_describe_listener(struct sk_buff *skb, const struct sock *sk)
+{
+	struct nlattr *nest = nla_nest_start(skb, IPSEC_A_SOCKET);
+
+	if (!nest || put_socket(skb, sk) || put_latch(skb, IPSEC_LATCH_LISTENER, 0, 0, 0))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/**
+ * ipsec_describe_latch_event - put what did not match a latch into a message
+ * @skb: the message
+ * @connection: found under RCU
+ * @seen: under which it came or would have left; NULL: in clear; or ERR_PTR
+ *
+ * Context: under RCU.
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipsec_describe_latch_event(struct sk_buff *skb, const struct ipsec_connection *connection,
+			       const struct ipsec_context *seen)
+{
+	struct nlattr *nest = nla_nest_start(skb, IPSEC_A_SOCKET);
+
+	if (!nest || put_connection(skb, connection) ||
+	    (!IS_ERR(seen) && put_u64(skb, IPSEC_SOCKET_A_LATCH_SEEN, seen ? seen->id : 0,
+				      IPSEC_SOCKET_A_PAD)))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/**
+ * ipsec_describe_config - put the configuration of a namespace into a message
+ * @skb: the message
+ * @in: the namespace
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipsec_describe_config(struct sk_buff *skb, const struct ipsec_net *in)
+{
+	return nla_put_u32(skb, IPSEC_A_LINGER, READ_ONCE(in->linger)) ?:
+	       nla_put_u8(skb, IPSEC_A_LATCH_MODE, READ_ONCE(in->latch_mode));
 }
 
 /**
@@ -426,6 +520,8 @@ int ipsec_describe_stats(struct sk_buff *skb, struct ipsec_net *in)
 	    put_u64(skb, IPSEC_STATS_A_DATAGRAM_SOCKETS, atomic_read(&in->udp_sockets.nelems),
 		    IPSEC_STATS_A_PAD) ||
 	    put_u64(skb, IPSEC_STATS_A_BINDINGS, atomic_read(&in->bindings.nelems),
+		    IPSEC_STATS_A_PAD) ||
+	    put_u64(skb, IPSEC_STATS_A_LATCHES, atomic_read(&in->latched),
 		    IPSEC_STATS_A_PAD))
 		return -EMSGSIZE;
 

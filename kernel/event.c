@@ -140,6 +140,26 @@ void ipsec_event_identity(struct ipsec_net *in, const struct xfrm_state *x,
 }
 
 /**
+ * ipsec_event_latch - tell of a packet that did not match a latch
+ * @in: where
+ * @connection: of which connection
+ * @seen: under which it came or would have left; NULL: in clear; or ERR_PTR
+ *
+ * Context: any but hard interrupts, under RCU.
+ */
+void ipsec_event_latch(struct ipsec_net *in, const struct ipsec_connection *connection,
+		       const struct ipsec_context *seen)
+{
+	struct sk_buff *skb;
+	void *header;
+
+	skb = event_begin(in, IPSEC_GROUP_EVENTS, IPSEC_CMD_LATCH_NTF, NLMSG_GOODSIZE, &header);
+	if (skb)
+		event_end(in, IPSEC_GROUP_EVENTS, skb, header,
+			  ipsec_describe_latch_event(skb, connection, seen));
+}
+
+/**
  * ipsec_event_algorithm - an algorithm is trusted now, or not any more
  * @in: where
  * @index: its place in the table
@@ -176,7 +196,7 @@ void ipsec_event_config(struct ipsec_net *in)
 	skb = event_begin(in, IPSEC_GROUP_EVENTS, IPSEC_CMD_CONFIG_NTF, NLMSG_GOODSIZE, &header);
 	if (skb)
 		event_end(in, IPSEC_GROUP_EVENTS, skb, header,
-			  nla_put_u32(skb, IPSEC_A_LINGER, READ_ONCE(in->linger)));
+			  ipsec_describe_config(skb, in));
 	rcu_read_unlock();
 }
 

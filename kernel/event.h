@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 struct genl_family;
+struct ipsec_connection;
 struct ipsec_context;
 struct ipsec_identity;
 struct ipsec_net;
@@ -22,6 +23,8 @@ void ipsec_event_context(struct ipsec_net *in, struct ipsec_context *context,
 void ipsec_event_context_gone(struct ipsec_net *in, unsigned long id);
 void ipsec_event_identity(struct ipsec_net *in, const struct xfrm_state *x,
 			  const struct ipsec_identity *identity);
+void ipsec_event_latch(struct ipsec_net *in, const struct ipsec_connection *connection,
+		       const struct ipsec_context *seen);
 void ipsec_event_algorithm(struct ipsec_net *in, u8 index);
 void ipsec_event_config(struct ipsec_net *in);
 

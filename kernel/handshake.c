@@ -22,6 +22,7 @@
 #include <net/tcp.h>
 #include <net/xfrm.h>
 
+#include "backlog.h"
 #include "context.h"
 #include "handshake.h"
 #include "netns.h"
@@ -33,7 +34,7 @@ static bool closing;	/* the module: nothing new is begun */
 
 static void connection_forget(struct ipsec_net *in, struct ipsec_connection *connection)
 {
-	ipsec_segment_backlog_end(in, connection);
+	ipsec_backlog_end(in, connection);
 	ipsec_connection_remove(in, connection);
 }
 
@@ -43,7 +44,7 @@ static struct ipsec_connection *connection_open(struct ipsec_net *in, struct soc
 
 	connection = ipsec_connection_create(in, sk, IPSEC_CONNECTION_OPENING);
 	if (connection)
-		ipsec_segment_backlog_begin(in, connection);
+		ipsec_backlog_begin(in, connection);
 	return connection;
 }
 
@@ -72,8 +73,6 @@ static void connection_early(struct ipsec_net *in, struct ipsec_connection *conn
 
 	connection->early_unknown = segment_hold(in, segment, &context) < 0;
 	ipsec_connection_set(in, connection, IPSEC_CONNECTION_OPENING, context);
-	if (connection->backlog && !connection->early)
-		atomic_inc(&in->early);
 	WRITE_ONCE(connection->early, true);
 }
 
@@ -102,8 +101,9 @@ static void connection_established(struct ipsec_net *in, struct sock *sk,
 			connection_forget(in, connection);
 		return;
 	}
-	if (connection)
-		ipsec_segment_backlog_end(in, connection);
+	/* what is behind it in the backlog must keep to the latch, see there */
+	if (connection && (err || !ipsec_backlog_now(connection)))
+		ipsec_backlog_end(in, connection);
 
 	if (err)
 		ipsec_count(in, IPSEC_COUNT_UNKNOWN_HANDSHAKE);
@@ -158,7 +158,7 @@ static void handshake_step(struct ipsec_net *in, struct sock *sk, int old, int n
 		 * is no record. It goes with the socket, or at its next connect().
 		 */
 		if (connection)
-			ipsec_segment_backlog_end(in, connection);
+			ipsec_backlog_end(in, connection);
 		break;
 	}
 }
@@ -429,7 +429,7 @@ static void handshakes_abandon(struct ipsec_net *in)
 		rcu_read_lock();
 		connection = ipsec_connection_find(in, sk);
 		if (connection)
-			ipsec_segment_backlog_end(in, connection);
+			ipsec_backlog_end(in, connection);
 		rcu_read_unlock();
 		release_sock(sk);
 		sock_put(sk);

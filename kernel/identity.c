@@ -18,6 +18,7 @@
 
 #include "context.h"
 #include "event.h"
+#include "hold.h"
 #include "identity.h"
 #include "netns.h"
 #include "path.h"
@@ -267,6 +268,7 @@ int ipsec_identity_bind(struct ipsec_net *in, struct xfrm_state *const *x, unsig
 		for (i = 0; i < count; i++)
 			ipsec_event_identity(in, x[i], identity);
 		ipsec_event_changed(in);
+		ipsec_hold_release(in);
 		schedule_delayed_work(&in->reap, IPSEC_REAP_IDLE);
 	}
 	rcu_read_unlock();

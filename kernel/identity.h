@@ -53,6 +53,12 @@ struct ipsec_binding {
 	struct rcu_head rcu;
 };
 
+/* 0: none */
+static inline u64 ipsec_identity_lineage(const struct ipsec_identity *identity)
+{
+	return identity ? identity->lineage : 0;
+}
+
 struct ipsec_identity *ipsec_identity_create(const void *attributes, size_t size);
 struct ipsec_identity *ipsec_identity_get(struct ipsec_identity *identity);
 void ipsec_identity_put(struct ipsec_identity *identity);

@@ -13,6 +13,7 @@
 #include "netlink.h"
 #include "netns.h"
 #include "sa.h"
+#include "segment.h"
 #include "sockopt.h"
 #include "udp.h"
 
@@ -21,6 +22,7 @@ static int __init ipsec_token_init(void)
 	int err;
 
 	ipsec_handle_init();
+	ipsec_segment_init();
 
 	err = ipsec_netns_init();
 	if (err)

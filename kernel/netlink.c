@@ -15,6 +15,7 @@
 #include "algorithm.h"
 #include "context.h"
 #include "describe.h"
+#include "dump.h"
 #include "event.h"
 #include "handle.h"
 #include "identity.h"
@@ -52,6 +53,8 @@ static const struct nla_policy algorithm_policy[] = {
 static const struct nla_policy config_policy[] = {
 	[IPSEC_A_PAD ... IPSEC_A_ALGORITHM_TRUSTED] = { .type = NLA_REJECT },
 	[IPSEC_A_LINGER] = NLA_POLICY_FULL_RANGE(NLA_U32, &linger_range),
+	[IPSEC_A_STATS ... IPSEC_A_SA] = { .type = NLA_REJECT },
+	[IPSEC_A_LATCH_MODE] = NLA_POLICY_RANGE(NLA_U8, IPSEC_LATCH_ENFORCE, IPSEC_LATCH_OFF),
 };
 
 #define STRING_POLICY	{ .type = NLA_NUL_STRING, .len = IPSEC_IDENTITY_MAX_STRING }
@@ -185,29 +188,6 @@ static int doit_ptoken_get(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-static int dumpit_algorithm_get(struct sk_buff *skb, struct netlink_callback *cb)
-{
-	struct ipsec_net *in = ipsec_net(sock_net(skb->sk));
-	u64 trusted = READ_ONCE(in->trusted);
-	unsigned long *index = (unsigned long *)cb->ctx;
-	void *header;
-
-	if (!*index)
-		*index = IPSEC_ALGORITHM_NOT_USED + 1;
-	for (; *index < ipsec_algorithm_count(); (*index)++) {
-		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				     &netlink_family, NLM_F_MULTI, IPSEC_CMD_ALGORITHM_GET);
-		if (!header)
-			break;
-		if (ipsec_describe_algorithm(skb, *index, trusted)) {
-			genlmsg_cancel(skb, header);
-			break;
-		}
-		genlmsg_end(skb, header);
-	}
-	return skb->len;
-}
-
 static int doit_algorithm_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipsec_net *in = ipsec_net(genl_info_net(info));
@@ -256,99 +236,6 @@ static int doit_context_get(struct sk_buff *skb, struct genl_info *info)
 		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[IPSEC_A_CONTEXT_ID],
 				    "no such context");
 	return err;
-}
-
-static int dumpit_context_get(struct sk_buff *skb, struct netlink_callback *cb)
-{
-	struct ipsec_net *in = ipsec_net(sock_net(skb->sk));
-	unsigned long *next = (unsigned long *)cb->ctx;
-	struct ipsec_context *context;
-	unsigned long id;
-	void *header;
-	int err = 0;
-
-	/* the policy is that of the other request */
-	if (genl_dumpit_info(cb)->attrs[IPSEC_A_CONTEXT_ID]) {
-		NL_SET_ERR_MSG(cb->extack, "a dump has all contexts: it takes no id");
-		return -EINVAL;
-	}
-
-	rcu_read_lock();
-	xa_for_each_start(&in->contexts, id, context, *next) {
-		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				     &netlink_family, NLM_F_MULTI, IPSEC_CMD_CONTEXT_GET);
-		err = header ? ipsec_describe_context(skb, in, context, true) : -EMSGSIZE;
-		if (err) {
-			if (header)
-				genlmsg_cancel(skb, header);
-			break;
-		}
-		genlmsg_end(skb, header);
-		*next = id + 1;
-	}
-	rcu_read_unlock();
-	return skb->len ?: err;
-}
-
-static int walk_start(struct netlink_callback *cb, struct rhashtable *table)
-{
-	struct rhashtable_iter *iter;
-
-	iter = kmalloc(sizeof(*iter), GFP_KERNEL);
-	if (!iter)
-		return -ENOMEM;
-	rhashtable_walk_enter(table, iter);
-	*(struct rhashtable_iter **)cb->ctx = iter;
-	return 0;
-}
-
-static int walk_done(struct netlink_callback *cb)
-{
-	struct rhashtable_iter *iter = *(struct rhashtable_iter **)cb->ctx;
-
-	rhashtable_walk_exit(iter);
-	kfree(iter);
-	return 0;
-}
-
-static int start_socket_get(struct netlink_callback *cb)
-{
-	return walk_start(cb, &ipsec_net(sock_net(cb->skb->sk))->connections);
-}
-
-static int dumpit_socket_get(struct sk_buff *skb, struct netlink_callback *cb)
-{
-	struct ipsec_net *in = ipsec_net(sock_net(skb->sk));
-	struct rhashtable_iter *iter = *(struct rhashtable_iter **)cb->ctx;
-	struct ipsec_connection *connection;
-	void *header;
-	int err = 0;
-
-	rhashtable_walk_start(iter);
-	/* the one that found no room in the last message comes first */
-	connection = rhashtable_walk_peek(iter);
-	for (; connection; connection = rhashtable_walk_next(iter)) {
-		if (IS_ERR(connection)) {
-			if (PTR_ERR(connection) == -EAGAIN)
-				continue;	/* resized: some may come twice */
-			err = PTR_ERR(connection);
-			break;
-		}
-		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				     &netlink_family, NLM_F_MULTI, IPSEC_CMD_SOCKET_GET);
-		err = header ? ipsec_describe_connection(skb, in, connection) : -EMSGSIZE;
-		if (!err) {
-			genlmsg_end(skb, header);
-			continue;
-		}
-		if (header)
-			genlmsg_cancel(skb, header);
-		if (err == -EMSGSIZE)
-			break;
-		err = 0;	/* closed in the meantime */
-	}
-	rhashtable_walk_stop(iter);
-	return skb->len ?: err;
 }
 
 /* SAs named in one request at most */
@@ -492,38 +379,6 @@ static int doit_identity_unbind(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-static int start_identity_get(struct netlink_callback *cb)
-{
-	return walk_start(cb, &ipsec_net(sock_net(cb->skb->sk))->bindings);
-}
-
-static int dumpit_identity_get(struct sk_buff *skb, struct netlink_callback *cb)
-{
-	struct rhashtable_iter *iter = *(struct rhashtable_iter **)cb->ctx;
-	struct ipsec_binding *binding;
-	void *header;
-	int err = 0;
-
-	rhashtable_walk_start(iter);
-	binding = rhashtable_walk_peek(iter);
-	for (; binding; binding = rhashtable_walk_next(iter)) {
-		if (IS_ERR(binding))
-			continue;	/* resized: some may come twice */
-		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				     &netlink_family, NLM_F_MULTI, IPSEC_CMD_IDENTITY_GET);
-		err = header ? ipsec_describe_identity(skb, binding->x, binding->identity) :
-			       -EMSGSIZE;
-		if (err) {
-			if (header)
-				genlmsg_cancel(skb, header);
-			break;
-		}
-		genlmsg_end(skb, header);
-	}
-	rhashtable_walk_stop(iter);
-	return skb->len ?: err;
-}
-
 static int doit_config_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipsec_net *in = ipsec_net(genl_info_net(info));
@@ -533,20 +388,24 @@ static int doit_config_get(struct sk_buff *skb, struct genl_info *info)
 	reply = reply_begin(info, NLMSG_DEFAULT_SIZE, &header);
 	if (!reply)
 		return -ENOMEM;
-	return reply_end(info, reply, header,
-			 nla_put_u32(reply, IPSEC_A_LINGER, READ_ONCE(in->linger)));
+	return reply_end(info, reply, header, ipsec_describe_config(reply, in));
 }
 
 static int doit_config_set(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipsec_net *in = ipsec_net(genl_info_net(info));
-	u32 linger;
+	struct nlattr *linger = info->attrs[IPSEC_A_LINGER];
+	struct nlattr *latch_mode = info->attrs[IPSEC_A_LATCH_MODE];
 
-	if (GENL_REQ_ATTR_CHECK(info, IPSEC_A_LINGER))
+	/* either of them would do, so the first is said to be missing */
+	if (!latch_mode && GENL_REQ_ATTR_CHECK(info, IPSEC_A_LINGER))
 		return -EINVAL;
-	linger = nla_get_u32(info->attrs[IPSEC_A_LINGER]);
-	WRITE_ONCE(in->linger, linger);
-	ipsec_reaper_soon(in);
+	if (linger) {
+		WRITE_ONCE(in->linger, nla_get_u32(linger));
+		ipsec_reaper_soon(in);
+	}
+	if (latch_mode)
+		WRITE_ONCE(in->latch_mode, nla_get_u8(latch_mode));
 	ipsec_event_config(in);
 	return 0;
 }
@@ -571,7 +430,7 @@ static const struct genl_ops netlink_ops[] = {
 		.maxattr = ARRAY_SIZE(ptoken_policy) - 1,
 	}, {
 		.cmd = IPSEC_CMD_ALGORITHM_GET,
-		.dumpit = dumpit_algorithm_get,
+		.dumpit = ipsec_dump_algorithms,
 		.policy = none_policy,
 		.maxattr = ARRAY_SIZE(none_policy) - 1,
 	}, {
@@ -583,15 +442,15 @@ static const struct genl_ops netlink_ops[] = {
 	}, {
 		.cmd = IPSEC_CMD_CONTEXT_GET,
 		.doit = doit_context_get,
-		.dumpit = dumpit_context_get,
+		.dumpit = ipsec_dump_contexts,
 		.flags = GENL_UNS_ADMIN_PERM,
 		.policy = context_policy,
 		.maxattr = ARRAY_SIZE(context_policy) - 1,
 	}, {
 		.cmd = IPSEC_CMD_SOCKET_GET,
-		.start = start_socket_get,
-		.dumpit = dumpit_socket_get,
-		.done = walk_done,
+		.start = ipsec_dump_connections_start,
+		.dumpit = ipsec_dump_connections,
+		.done = ipsec_dump_done,
 		.flags = GENL_UNS_ADMIN_PERM,
 		.policy = none_policy,
 		.maxattr = ARRAY_SIZE(none_policy) - 1,
@@ -621,9 +480,17 @@ static const struct genl_ops netlink_ops[] = {
 		.maxattr = ARRAY_SIZE(unbind_policy) - 1,
 	}, {
 		.cmd = IPSEC_CMD_IDENTITY_GET,
-		.start = start_identity_get,
-		.dumpit = dumpit_identity_get,
-		.done = walk_done,
+		.start = ipsec_dump_identities_start,
+		.dumpit = ipsec_dump_identities,
+		.done = ipsec_dump_done,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.policy = none_policy,
+		.maxattr = ARRAY_SIZE(none_policy) - 1,
+	}, {
+		.cmd = IPSEC_CMD_LATCH_GET,
+		.start = ipsec_dump_connections_start,
+		.dumpit = ipsec_dump_latches,
+		.done = ipsec_dump_done,
 		.flags = GENL_UNS_ADMIN_PERM,
 		.policy = none_policy,
 		.maxattr = ARRAY_SIZE(none_policy) - 1,

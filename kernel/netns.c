@@ -6,7 +6,9 @@
 
 #include "context.h"
 #include "handshake.h"
+#include "hold.h"
 #include "identity.h"
+#include "latch.h"
 #include "netns.h"
 #include "reaper.h"
 #include "tcp.h"
@@ -53,6 +55,8 @@ static int __net_init netns_init(struct net *net)
 	err = ipsec_udp_init_net(in);
 	if (err)
 		goto exit_tcp;
+	ipsec_latch_init_net(in);
+	ipsec_hold_init_net(in);
 	ipsec_handshake_init_net(in);
 	ipsec_reaper_init_net(in);
 	return 0;
@@ -77,6 +81,7 @@ static void __net_exit netns_pre_exit(struct net *net)
 	WRITE_ONCE(in->dead, true);
 	spin_unlock_bh(&in->lock);
 	ipsec_handshake_pre_exit_net(in);
+	ipsec_hold_pre_exit_net(in);
 }
 
 /* A grace period after netns_pre_exit() of the same namespace. */
@@ -84,6 +89,7 @@ static void __net_exit netns_exit(struct net *net)
 {
 	struct ipsec_net *in = ipsec_net(net);
 
+	ipsec_latch_exit_net(in);
 	ipsec_reaper_exit_net(in);
 	ipsec_udp_exit_net(in);
 	ipsec_tcp_exit_net(in);

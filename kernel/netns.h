@@ -3,7 +3,9 @@
 #define _IPSEC_NETNS_H
 
 #include <linux/atomic.h>
+#include <linux/ipsec_token.h>
 #include <linux/percpu.h>
+#include <linux/ratelimit.h>
 #include <linux/rhashtable.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -21,6 +23,10 @@ enum ipsec_counter {
 	IPSEC_COUNT_UNKNOWN_HANDSHAKE,
 	IPSEC_COUNT_UNKNOWN_OLD,
 	IPSEC_COUNT_TOKENS_REFUSED,
+	IPSEC_COUNT_LATCH_REFUSED,	/* by enum ipsec_latch_reason, from 1 */
+	IPSEC_COUNT_LATCH_HELD = IPSEC_COUNT_LATCH_REFUSED + IPSEC_LATCH_REASON_MAX,
+	IPSEC_COUNT_LATCH_BROKEN,
+	IPSEC_COUNT_LATCH_RESET,
 	__IPSEC_COUNT_MAX
 };
 
@@ -46,8 +52,14 @@ enum ipsec_counter {
  * @reap: removes dead paths and contexts that nothing holds
  * @connections: TCP connections that are not known to be in clear, by sock
  * @old_connections: those of them that a next segment may yet decide
- * @opening: connections with a handshake under way
- * @early: those of them of which a SYN has been accepted
+ * @latched: connections that are latched
+ * @latch_mode: enum ipsec_latch_mode
+ * @latch_events: how often to tell of what latches refuse
+ * @latch_reset: resets connections whose latch broke and that want it
+ * @held: packets that wait for an identity, oldest first; under @held_lock
+ * @held_bytes: the memory that they take; under @held_lock
+ * @held_lock: guards @held and @held_bytes
+ * @release: lets them go on
  * @lost: a record could not be made: having none means nothing any more
  * @settled: handshakes are watched, and those from before have been seen to
  * @watching: handshakes are watched: the netfilter hooks are in place
@@ -79,8 +91,14 @@ struct ipsec_net {
 
 	struct rhashtable connections;
 	atomic_t old_connections;
-	atomic_t opening;
-	atomic_t early;
+	atomic_t latched;
+	u8 latch_mode;
+	struct ratelimit_state latch_events;
+	struct work_struct latch_reset;
+	struct list_head held;
+	unsigned int held_bytes;
+	spinlock_t held_lock;	/* see above */
+	struct delayed_work release;
 	bool lost;
 	bool settled;
 	bool watching;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Paths: the SAs that a packet came under, and the context that they mean.
+ * Paths: the SAs that a packet came under, or on a latched connection leaves
+ * under, and the context that they mean.
  *
  * Looking for the path of a packet is what is done for every packet; for all
  * but the first one it is all that is done.
@@ -43,7 +44,7 @@ static int path_cmp(struct rhashtable_compare_arg *arg, const void *obj)
 	u8 i;
 
 	if (path->x[0] != key->x[0] || path->nr != key->nr ||
-	    path->end_to_end != key->end_to_end)
+	    path->outbound != key->outbound || path->end_to_end != key->end_to_end)
 		return 1;
 	for (i = 1; i < key->nr; i++)
 		if (path->x[i] != key->x[i])
@@ -89,6 +90,7 @@ struct ipsec_path *ipsec_path_create(const struct ipsec_path_key *key)
 		return NULL;
 
 	path->removed = false;
+	path->outbound = key->outbound;
 	path->end_to_end = key->end_to_end;
 	path->nr = key->nr;
 	for (i = 0; i < key->nr; i++) {
@@ -111,6 +113,22 @@ void ipsec_path_free(struct ipsec_path *path)
 	for (i = 0; i < path->nr; i++)
 		xfrm_state_put(path->x[i]);
 	kfree(path);
+}
+
+/**
+ * ipsec_path_valid - can packets still take this path
+ * @path: found under RCU
+ *
+ * Return: whether they can. An answer of "no" is final.
+ */
+bool ipsec_path_valid(const struct ipsec_path *path)
+{
+	u8 i;
+
+	for (i = 0; i < path->nr; i++)
+		if (!ipsec_sa_valid(path->x[i]))
+			return false;
+	return true;
 }
 
 static void path_free_rcu(struct rcu_head *rcu)
@@ -173,11 +191,12 @@ void ipsec_path_of_sa(struct ipsec_net *in, struct xfrm_state *x,
 	struct ipsec_path *path, *next;
 	struct ipsec_context *context;
 	unsigned long id;
-	int end_to_end;
+	unsigned int kind;
 	u8 i;
 
-	for (end_to_end = 0; end_to_end <= 1; end_to_end++) {
-		key.end_to_end = end_to_end;
+	for (kind = 0; kind < 4; kind++) {
+		key.outbound = kind & 1;
+		key.end_to_end = kind & 2;
 		path = ipsec_path_find(in, &key);
 		if (path)
 			function(in, path);

@@ -17,6 +17,7 @@ struct xfrm_state;
  * @context: where it leads, for as long as the path is there
  * @rcu: frees it
  * @removed: no longer in either
+ * @outbound: of what is sent
  * @end_to_end: as in the context
  * @nr: number of SAs
  * @x: the SAs, outermost first, each with a reference. Holding it is what
@@ -28,6 +29,7 @@ struct ipsec_path {
 	struct ipsec_context *context;
 	struct rcu_head rcu;
 	bool removed;
+	bool outbound;
 	bool end_to_end;
 	u8 nr;
 	struct xfrm_state *x[];
@@ -37,17 +39,20 @@ struct ipsec_path {
  * struct ipsec_path_key - a path to be looked for
  * @x: the SAs, outermost first, held by the caller
  * @nr: how many
+ * @outbound: as in the path
  * @end_to_end: as in the path
  */
 struct ipsec_path_key {
 	struct xfrm_state *const *x;
 	u8 nr;
+	bool outbound;
 	bool end_to_end;
 };
 
 struct ipsec_path *ipsec_path_find(struct ipsec_net *in, const struct ipsec_path_key *key);
 struct ipsec_path *ipsec_path_create(const struct ipsec_path_key *key);
 void ipsec_path_free(struct ipsec_path *path);
+bool ipsec_path_valid(const struct ipsec_path *path);
 int ipsec_path_insert(struct ipsec_net *in, struct ipsec_path *path,
 		      struct ipsec_context *context);
 void ipsec_path_remove(struct ipsec_net *in, struct ipsec_path *path);

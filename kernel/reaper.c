@@ -32,16 +32,6 @@ void ipsec_reaper_soon(struct ipsec_net *in)
 		mod_delayed_work(system_wq, &in->reap, REAP_SOON);
 }
 
-static bool path_valid(const struct ipsec_path *path)
-{
-	u8 i;
-
-	for (i = 0; i < path->nr; i++)
-		if (!ipsec_sa_valid(path->x[i]))
-			return false;
-	return true;
-}
-
 static void reap_paths(struct ipsec_net *in)
 {
 	struct rhashtable_iter iter;
@@ -51,7 +41,7 @@ static void reap_paths(struct ipsec_net *in)
 	do {
 		rhashtable_walk_start(&iter);
 		while ((path = rhashtable_walk_next(&iter)) && !IS_ERR(path)) {
-			if (!path_valid(path) && ipsec_context_reap_path(in, path))
+			if (!ipsec_path_valid(path) && ipsec_context_reap_path(in, path))
 				ipsec_event_context(in, path->context,
 						    IPSEC_CMD_CONTEXT_CHANGE_NTF);
 			if (need_resched())

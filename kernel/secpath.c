@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * From a packet to its context: by the SAs that decapsulated it, which xfrm
- * has put down in its secpath, and by nothing else.
+ * has put down in its secpath, and by nothing else; or, of a packet about to be
+ * sent, by the SAs that its route leads through.
  */
 #include <linux/ip.h>
 #include <linux/ipsec_token.h>
@@ -29,6 +30,12 @@ static bool is_between_ends(const struct sk_buff *skb, const struct xfrm_state *
 	default:
 		return false;
 	}
+}
+
+static bool is_sa(const struct xfrm_state *x)
+{
+	return x->id.proto == IPPROTO_ESP || x->id.proto == IPPROTO_AH ||
+	       x->id.proto == IPPROTO_COMP;
 }
 
 /**
@@ -79,9 +86,7 @@ struct ipsec_context *ipsec_secpath_context(struct ipsec_net *in,
 
 		if (WARN_ON_ONCE(!net_eq(xs_net(x), in->net)))
 			return ERR_PTR(-ENODATA);
-		is_ipsec |= x->id.proto == IPPROTO_ESP ||
-			    x->id.proto == IPPROTO_AH ||
-			    x->id.proto == IPPROTO_COMP;
+		is_ipsec |= is_sa(x);
 		if (x->props.mode == XFRM_MODE_TRANSPORT)
 			continue;
 		if (reassembled) {
@@ -95,6 +100,42 @@ struct ipsec_context *ipsec_secpath_context(struct ipsec_net *in,
 
 	key.x = sp->xvec;
 	key.nr = sp->len;
+	path = ipsec_path_find(in, &key);
+	return path ? path->context : ipsec_context_add_path(in, &key);
+}
+
+/**
+ * ipsec_secpath_outbound - the context that a packet is about to leave under
+ * @in: namespace of who sends it
+ * @skb: the packet, as the transport protocol has made it, with its route
+ *
+ * Context: any but hard interrupts, under RCU. May allocate.
+ * Return: as ipsec_secpath_context().
+ */
+struct ipsec_context *ipsec_secpath_outbound(struct ipsec_net *in,
+					     const struct sk_buff *skb)
+{
+	struct ipsec_path_key key = { .outbound = true, .end_to_end = true };
+	struct xfrm_state *x[XFRM_MAX_DEPTH];
+	const struct dst_entry *dst;
+	struct ipsec_path *path;
+	bool is_ipsec = false;
+	int first = XFRM_MAX_DEPTH;
+
+	/* a route applies the innermost SA first; a path begins with the outermost */
+	for (dst = skb_dst(skb); dst && dst->xfrm; dst = xfrm_dst_child(dst)) {
+		if (!first || WARN_ON_ONCE(!net_eq(xs_net(dst->xfrm), in->net)))
+			return ERR_PTR(-ENODATA);
+		x[--first] = dst->xfrm;
+		is_ipsec |= is_sa(dst->xfrm);
+		if (dst->xfrm->props.mode != XFRM_MODE_TRANSPORT)
+			key.end_to_end &= is_between_ends(skb, dst->xfrm);
+	}
+	if (!is_ipsec)
+		return NULL;
+
+	key.x = x + first;
+	key.nr = XFRM_MAX_DEPTH - first;
 	path = ipsec_path_find(in, &key);
 	return path ? path->context : ipsec_context_add_path(in, &key);
 }

@@ -13,6 +13,8 @@ struct sk_buff;
 struct ipsec_context *ipsec_secpath_context(struct ipsec_net *in,
 					    const struct sk_buff *skb,
 					    bool reassembled);
+struct ipsec_context *ipsec_secpath_outbound(struct ipsec_net *in,
+					     const struct sk_buff *skb);
 bool ipsec_secpath_reassembled(const struct sk_buff *skb,
 			       const struct inet_skb_parm *h4,
 			       const struct inet6_skb_parm *h6);

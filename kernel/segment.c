@@ -1,29 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which TCP segment is being processed right now, and under which context it
- * came.
+ * TCP segments on their way to TCP, and from there.
  *
- *  - In softirq context it is the one that last passed LOCAL_IN on this CPU,
- *    since nothing comes between the two.
- *  - In process context it comes from the socket's backlog, through the
- *    function pointer with which a socket processes it. That of a socket with
- *    a handshake under way is ours for as long as it takes. TCP strips what it
- *    puts there of its secpath, so at LOCAL_IN a note is taken of every
- *    segment that may end up there.
+ * Which one is being processed right now, and under which context did it come?
+ * In softirq context it is the one that last passed LOCAL_IN on this CPU, since
+ * nothing comes between the two. In process context it comes from the socket's
+ * backlog (see backlog.c).
+ *
+ * May it go on? That is asked of every segment of a connection that is there
+ * (see latch.c), at LOCAL_IN and POST_ROUTING, last of all. While a handshake is
+ * under way there is no connection yet, and a segment that was let through
+ * for this reason must not be processed once another CPU has completed it. So
+ * such segments are taken one at a time for the same ports and addresses, up to
+ * the end of their processing by TCP: the gate.
  */
+#include <linux/hash.h>
 #include <linux/ipsec_token.h>
 #include <linux/ipv6.h>
+#include <linux/jhash.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
 #include <linux/percpu.h>
-#include <linux/slab.h>
 #include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
 #include <net/ipv6.h>
+#include <net/l3mdev.h>
+#include <net/rtnetlink.h>
 #include <net/tcp.h>
 
+#include "backlog.h"
 #include "context.h"
+#include "hold.h"
+#include "latch.h"
 #include "netns.h"
 #include "secpath.h"
 #include "segment.h"
@@ -32,55 +41,51 @@
 /* The segment that last passed LOCAL_IN; only touched with BH disabled. */
 static DEFINE_PER_CPU(struct ipsec_segment, arrived);
 
-static void segment_fill(struct ipsec_segment *segment, struct ipsec_net *in,
-			 const struct sk_buff *skb, const struct tcphdr *th)
-{
-	struct ipsec_context *context;
+#define GATES	256
 
-	segment->net = in->net;
+static spinlock_t gates[GATES];
+static DEFINE_PER_CPU(bool, in_gate);
+
+/**
+ * struct arrival - a segment at LOCAL_IN
+ * @in: where
+ * @skb: the segment
+ * @offset: where in it TCP begins
+ * @th: the TCP header, or a copy of it
+ * @context: under which it came; NULL: in clear; or ERR_PTR
+ * @wait: it may wait
+ */
+struct arrival {
+	struct ipsec_net *in;
+	struct sk_buff *skb;
+	unsigned int offset;
+	bool wait;
+	const struct tcphdr *th;
+	struct ipsec_context *context;
+};
+
+static void segment_fill(const struct arrival *arrival)
+{
+	struct ipsec_segment *segment = this_cpu_ptr(&arrived);
+	const struct tcphdr *th = arrival->th;
+
+	segment->net = arrival->in->net;
 	memcpy(&segment->ports, th, sizeof(segment->ports));
 	segment->seq = ntohl(th->seq);
 	segment->opens = th->syn && !th->ack;
 	segment->fragment = false;
 	segment->child = NULL;
-
-	context = ipsec_secpath_context(in, skb,
-					ipsec_secpath_reassembled(skb, IPCB(skb), IP6CB(skb)));
-	segment->unknown = IS_ERR(context);
-	segment->id = IS_ERR_OR_NULL(context) ? 0 : context->id;
+	segment->unknown = IS_ERR(arrival->context);
+	segment->id = IS_ERR_OR_NULL(arrival->context) ? 0 : arrival->context->id;
 }
 
-#define MAX_NOTES	4
-
-/**
- * struct ipsec_backlog - a socket whose handshake is under way
- * @backlog_rcv: what was in place of segment_backlog_rcv()
- * @now: the segment from the backlog that is being processed, or NULL; under
- *	the socket's lock
- * @lock: guards @notes and @next
- * @next: the note to be overwritten next
- * @notes: segments that may have gone to the backlog. A note with the address
- *	of another segment that has gone is no danger: the new one passes
- *	LOCAL_IN as well and has its own note.
- * @rcu: frees it
- */
-struct ipsec_backlog {
-	int (*backlog_rcv)(struct sock *sk, struct sk_buff *skb);
-	struct ipsec_segment *now;
-	spinlock_t lock;	/* notes, next */
-	unsigned int next;
-	struct {
-		const struct sk_buff *skb;
-		struct ipsec_segment segment;
-	} notes[MAX_NOTES];
-	struct rcu_head rcu;
-};
-
 /* The socket that a segment is for, with a reference. */
-static struct sock *segment_socket(struct net *net, struct sk_buff *skb,
-				   const struct tcphdr *th)
+static struct sock *segment_socket(const struct arrival *arrival)
 {
+	struct net *net = arrival->in->net;
 	struct inet_hashinfo *hashinfo = net->ipv4.tcp_death_row.hashinfo;
+	const struct tcphdr *th = arrival->th;
+	struct sk_buff *skb = arrival->skb;
 
 	if (skb->protocol == htons(ETH_P_IP))
 		return __inet_lookup_established(net, hashinfo,
@@ -97,128 +102,342 @@ static struct sock *segment_socket(struct net *net, struct sk_buff *skb,
 #endif
 }
 
-static void note_take(struct ipsec_backlog *backlog, const struct sk_buff *skb,
-		      const struct ipsec_segment *segment)
+/* Is it a connection that is there, rather than one that may be about to be? */
+static bool is_connection(const struct sock *sk)
 {
-	unsigned int i;
-
-	spin_lock_bh(&backlog->lock);
-	for (i = 0; i < MAX_NOTES; i++)
-		if (backlog->notes[i].skb == skb)
-			break;
-	if (i == MAX_NOTES) {
-		i = backlog->next;
-		backlog->next = (i + 1) % MAX_NOTES;
-	}
-	backlog->notes[i].skb = skb;
-	backlog->notes[i].segment = *segment;
-	spin_unlock_bh(&backlog->lock);
+	if (!sk || !sk_fullsock(sk))
+		return false;
+	return !((1 << inet_sk_state_load(sk)) &
+		 (TCPF_SYN_SENT | TCPF_SYN_RECV | TCPF_LISTEN | TCPF_CLOSE));
 }
 
-static bool note_find(struct ipsec_backlog *backlog, const struct sk_buff *skb,
-		      struct ipsec_segment *segment)
+static enum ipsec_verdict connection_judge(const struct arrival *arrival, struct sock *sk)
 {
-	unsigned int i;
+	struct ipsec_connection *connection = ipsec_connection_find(arrival->in, sk);
+	enum ipsec_verdict verdict;
 
-	spin_lock_bh(&backlog->lock);
-	for (i = 0; i < MAX_NOTES; i++) {
-		if (backlog->notes[i].skb != skb)
+	if (!connection) {
+		if (unlikely(!IS_ERR_OR_NULL(arrival->context)))
+			ipsec_latch_gain(arrival->in, sk, arrival->skb, arrival->offset,
+					 arrival->context);
+		return IPSEC_VERDICT_PASS;
+	}
+	verdict = ipsec_latch_in(arrival->in, connection, arrival->skb, arrival->offset,
+				 arrival->context, arrival->wait);
+	if (unlikely(READ_ONCE(connection->backlog)) && verdict == IPSEC_VERDICT_PASS)
+		ipsec_backlog_judged(arrival->in, connection, arrival->skb);
+	return verdict;
+}
+
+static unsigned int segment_hook(void *priv, struct sk_buff *skb,
+				 const struct nf_hook_state *state);
+
+/* What would happen if the hook that is at work accepted it. */
+static void hook_continue(struct sk_buff *skb, const struct nf_hook_state *at)
+{
+	const struct nf_hook_entries *entries;
+	struct nf_hook_state state = *at;
+	unsigned int i;
+	int ret = 1;
+
+	if (state.pf == NFPROTO_IPV4)
+		entries = rcu_dereference(state.net->nf.hooks_ipv4[state.hook]);
+	else
+		entries = rcu_dereference(state.net->nf.hooks_ipv6[state.hook]);
+	/* none of ours is left if the module or the namespace is about to go */
+	for (i = 0; entries && i < entries->num_hook_entries; i++) {
+		if (entries->hooks[i].hook != segment_hook)
 			continue;
-		*segment = backlog->notes[i].segment;
+		if (i + 1 < entries->num_hook_entries)
+			ret = nf_hook_slow(skb, &state, entries, i + 1);
 		break;
 	}
-	spin_unlock_bh(&backlog->lock);
-	return i < MAX_NOTES;
+	if (ret == 1)
+		state.okfn(state.net, state.sk, skb);
 }
 
-static void segment_note(struct ipsec_net *in, struct sk_buff *skb,
-			 const struct tcphdr *th, const struct ipsec_segment *segment)
+/* A segment that does not belong to a connection yet, but may make one. */
+static enum ipsec_verdict opening_judge(const struct arrival *arrival, struct sock *sk)
 {
 	struct ipsec_connection *connection;
-	struct ipsec_backlog *backlog;
+	enum ipsec_verdict verdict;
+
+	if (!sk || !sk_fullsock(sk))
+		return IPSEC_VERDICT_PASS;
+	connection = ipsec_connection_find(arrival->in, sk);
+	if (!connection)
+		return IPSEC_VERDICT_PASS;
+	/* its SYN may have brought data, so it is latched already */
+	verdict = ipsec_latch_in(arrival->in, connection, arrival->skb, arrival->offset,
+				 arrival->context, arrival->wait);
+	if (verdict == IPSEC_VERDICT_PASS &&
+	    !ipsec_backlog_note(connection, arrival->skb, this_cpu_ptr(&arrived))) {
+		ipsec_count(arrival->in, IPSEC_COUNT_UNKNOWN_LIMIT);
+		verdict = IPSEC_VERDICT_REFUSE;
+	}
+	return verdict;
+}
+
+static spinlock_t *gate_of(const struct arrival *arrival)
+{
+	const struct sk_buff *skb = arrival->skb;
+	u32 hash = (__force u32)arrival->th->source << 16 | (__force u32)arrival->th->dest;
+
+	if (skb->protocol == htons(ETH_P_IP))
+		hash = jhash_2words(hash, (__force u32)ip_hdr(skb)->saddr, 0);
+	else
+		hash = jhash2((const u32 *)&ipv6_hdr(skb)->saddr, 4, hash);
+	return &gates[hash % GATES];
+}
+
+static enum ipsec_verdict segment_gate(const struct arrival *arrival,
+				       const struct nf_hook_state *state)
+{
+	spinlock_t *gate = gate_of(arrival);
+	enum ipsec_verdict verdict;
 	struct sock *sk;
 
-	sk = segment_socket(in->net, skb, th);
-	if (!sk)
-		return;
-	connection = ipsec_connection_find(in, sk);
-	backlog = connection ? READ_ONCE(connection->backlog) : NULL;
-	if (backlog)
-		note_take(backlog, skb, segment);
-	sock_gen_put(sk);
+	/* devices that hand back what they send, in the midst of it */
+	if (unlikely(this_cpu_read(in_gate)))
+		return IPSEC_VERDICT_PASS;
+
+	spin_lock(gate);
+	this_cpu_write(in_gate, true);
+	/* whoever was here before may have completed the handshake */
+	sk = segment_socket(arrival);
+	if (is_connection(sk)) {
+		verdict = connection_judge(arrival, sk);
+	} else {
+		verdict = opening_judge(arrival, sk);
+		if (verdict == IPSEC_VERDICT_PASS) {
+			hook_continue(arrival->skb, state);
+			verdict = IPSEC_VERDICT_TAKEN;
+		}
+	}
+	this_cpu_write(in_gate, false);
+	spin_unlock(gate);
+	if (sk)
+		sock_gen_put(sk);
+	return verdict;
 }
 
-static void segment_arrives(struct net *net, struct sk_buff *skb, int offset)
+static enum ipsec_verdict segment_arrives(struct sk_buff *skb, unsigned int offset,
+					  const struct nf_hook_state *state, bool wait)
+{
+	struct arrival arrival = {
+		.in = ipsec_net(state->net), .skb = skb, .offset = offset, .wait = wait,
+	};
+	enum ipsec_verdict verdict;
+	struct tcphdr buffer;
+	struct sock *sk;
+
+	arrival.th = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
+	if (unlikely(!arrival.th)) {
+		this_cpu_write(arrived.net, NULL);
+		return IPSEC_VERDICT_PASS;
+	}
+	arrival.context = ipsec_secpath_context(arrival.in, skb,
+						ipsec_secpath_reassembled(skb, IPCB(skb),
+									  IP6CB(skb)));
+	segment_fill(&arrival);
+
+	/* early demux may have found it */
+	if (is_connection(skb->sk))
+		return connection_judge(&arrival, skb->sk);
+	sk = segment_socket(&arrival);
+	verdict = is_connection(sk) ? connection_judge(&arrival, sk) :
+				      segment_gate(&arrival, state);
+	if (sk)
+		sock_gen_put(sk);
+	return verdict;
+}
+
+static enum ipsec_verdict judge_in4(struct sk_buff *skb, const struct nf_hook_state *state,
+				    bool wait)
+{
+	if (ip_hdr(skb)->protocol != IPPROTO_TCP)
+		return IPSEC_VERDICT_PASS;
+	return segment_arrives(skb, ip_hdrlen(skb), state, wait);
+}
+
+/* IPv6 puts fragments together only after this; TCP could be what comes of it. */
+static enum ipsec_verdict fragment_arrives(struct sk_buff *skb, unsigned int offset,
+					   const struct nf_hook_state *state)
 {
 	struct ipsec_segment *segment = this_cpu_ptr(&arrived);
-	struct ipsec_net *in = ipsec_net(net);
-	const struct tcphdr *th;
-	struct tcphdr buffer;
+	struct ipsec_net *in = ipsec_net(state->net);
+	const struct frag_hdr *fh;
+	struct frag_hdr buffer;
 
-	th = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
-	if (unlikely(!th)) {
-		segment->net = NULL;
-		return;
-	}
-	segment_fill(segment, in, skb, th);
-	if (atomic_read(&in->opening) && (th->syn || atomic_read(&in->early)))
-		segment_note(in, skb, th, segment);
+	segment->net = state->net;
+	segment->fragment = true;
+	segment->unknown = true;
+	segment->child = NULL;
+
+	if (!atomic_read(&in->latched) || READ_ONCE(in->latch_mode) == IPSEC_LATCH_OFF)
+		return IPSEC_VERDICT_PASS;
+	fh = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
+	if (fh && fh->nexthdr != IPPROTO_TCP && (!ipv6_ext_hdr(fh->nexthdr) ||
+						fh->nexthdr == NEXTHDR_AUTH))
+		return IPSEC_VERDICT_PASS;
+	/* No one knows whose it will be, so it can be nobody's. */
+	ipsec_count(in, IPSEC_COUNT_LATCH_REFUSED + IPSEC_LATCH_REASON_IN_UNKNOWN - 1);
+	return READ_ONCE(in->latch_mode) == IPSEC_LATCH_REPORT ? IPSEC_VERDICT_PASS :
+								 IPSEC_VERDICT_REFUSE;
 }
 
-static unsigned int segment_in4(void *priv, struct sk_buff *skb,
-				const struct nf_hook_state *state)
+static enum ipsec_verdict judge_in6(struct sk_buff *skb, const struct nf_hook_state *state,
+				    bool wait)
 {
-	if (ip_hdr(skb)->protocol == IPPROTO_TCP)
-		segment_arrives(state->net, skb, ip_hdrlen(skb));
-	return NF_ACCEPT;
-}
-
-static unsigned int segment_in6(void *priv, struct sk_buff *skb,
-				const struct nf_hook_state *state)
-{
-	struct ipsec_segment *segment;
 	unsigned short fragment = 0;
 	unsigned int offset = 0;
 	int flags = 0;
 
-	if (likely(ipv6_hdr(skb)->nexthdr == IPPROTO_TCP)) {
-		segment_arrives(state->net, skb, sizeof(struct ipv6hdr));
-		return NF_ACCEPT;
-	}
-
+	if (likely(ipv6_hdr(skb)->nexthdr == IPPROTO_TCP))
+		return segment_arrives(skb, sizeof(struct ipv6hdr), state, wait);
 	if (!ipv6_ext_hdr(ipv6_hdr(skb)->nexthdr))
-		return NF_ACCEPT;
-	/* IPv6 puts fragments together only after this; they could be TCP */
-	if (ipv6_find_hdr(skb, &offset, NEXTHDR_FRAGMENT, &fragment, NULL) >= 0) {
-		segment = this_cpu_ptr(&arrived);
-		segment->net = state->net;
-		segment->fragment = true;
-		segment->unknown = true;
-		segment->child = NULL;
-		return NF_ACCEPT;
-	}
+		return IPSEC_VERDICT_PASS;
+	if (ipv6_find_hdr(skb, &offset, NEXTHDR_FRAGMENT, &fragment, NULL) >= 0)
+		return fragment_arrives(skb, offset, state);
 	offset = 0;
 	if (ipv6_find_hdr(skb, &offset, IPPROTO_TCP, &fragment, &flags) >= 0)
-		segment_arrives(state->net, skb, offset);
-	return NF_ACCEPT;
+		return segment_arrives(skb, offset, state, wait);
+	return IPSEC_VERDICT_PASS;
+}
+
+/* Devices that send a packet through IP once more, and only then protect it. */
+static bool comes_by_again(const struct net_device *dev)
+{
+	const char *kind = dev && dev->rtnl_link_ops ? dev->rtnl_link_ops->kind : "";
+
+	return (dev && netif_is_l3_master(dev)) || !strcmp(kind, "xfrm") ||
+	       !strcmp(kind, "vti") || !strcmp(kind, "vti6");
+}
+
+static enum ipsec_verdict segment_leaves(struct sk_buff *skb, const struct sock *sk,
+					 const struct nf_hook_state *state, bool wait)
+{
+	struct ipsec_net *in = ipsec_net(state->net);
+	struct ipsec_connection *connection = ipsec_connection_find(in, sk);
+	struct ipsec_context *context;
+
+	if (!connection || !ipsec_connection_latched(connection))
+		return IPSEC_VERDICT_PASS;
+	context = ipsec_secpath_outbound(in, skb);
+	if (!context && comes_by_again(state->out))
+		return IPSEC_VERDICT_PASS;
+	return ipsec_latch_out(in, connection, context, wait);
+}
+
+/* The socket here that sends a packet, if it may be of a latched connection. */
+static const struct sock *sender(const struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	const struct sock *sk = skb->sk;
+
+	if (!sk || !atomic_read(&ipsec_net(state->net)->latched) || !sk_fullsock(sk) ||
+	    sk->sk_protocol != IPPROTO_TCP || !net_eq(sock_net(sk), state->net))
+		return NULL;
+	return sk;
+}
+
+static enum ipsec_verdict judge_out4(struct sk_buff *skb, const struct nf_hook_state *state,
+				     bool wait)
+{
+	const struct sock *sk = sender(skb, state);
+
+	/* what has been protected comes by once more, and is TCP no longer */
+	if (!sk || ip_hdr(skb)->protocol != IPPROTO_TCP)
+		return IPSEC_VERDICT_PASS;
+	return segment_leaves(skb, sk, state, wait);
+}
+
+static enum ipsec_verdict judge_out6(struct sk_buff *skb, const struct nf_hook_state *state,
+				     bool wait)
+{
+	const struct sock *sk = sender(skb, state);
+	unsigned int offset = 0, ah = 0;
+
+	if (!sk)
+		return IPSEC_VERDICT_PASS;
+	if (ipv6_hdr(skb)->nexthdr != IPPROTO_TCP &&
+	    (!ipv6_ext_hdr(ipv6_hdr(skb)->nexthdr) ||
+	     ipv6_find_hdr(skb, &offset, IPPROTO_TCP, NULL, NULL) < 0 ||
+	     ipv6_find_hdr(skb, &ah, NEXTHDR_AUTH, NULL, NULL) >= 0))
+		return IPSEC_VERDICT_PASS;
+	return segment_leaves(skb, sk, state, wait);
+}
+
+static enum ipsec_verdict judge(struct sk_buff *skb, const struct nf_hook_state *state,
+				bool wait)
+{
+	if (state->hook == NF_INET_LOCAL_IN)
+		return state->pf == NFPROTO_IPV4 ? judge_in4(skb, state, wait) :
+						   judge_in6(skb, state, wait);
+	return state->pf == NFPROTO_IPV4 ? judge_out4(skb, state, wait) :
+					   judge_out6(skb, state, wait);
+}
+
+static unsigned int segment_hook(void *priv, struct sk_buff *skb,
+				 const struct nf_hook_state *state)
+{
+	enum ipsec_verdict verdict = judge(skb, state, true);
+
+	if (unlikely(verdict == IPSEC_VERDICT_WAIT)) {
+		if (ipsec_hold(ipsec_net(state->net), skb, state))
+			return NF_STOLEN;
+		verdict = judge(skb, state, false);
+	}
+	switch (verdict) {
+	case IPSEC_VERDICT_PASS:
+		return NF_ACCEPT;
+	case IPSEC_VERDICT_TAKEN:
+		return NF_STOLEN;
+	default:
+		return NF_DROP;
+	}
+}
+
+/**
+ * ipsec_segment_again - a packet has waited
+ * @skb: the packet, which is taken over
+ * @state: where in netfilter it waited
+ * @last: it must not wait any longer
+ *
+ * Context: process context with BH disabled, under RCU.
+ * Return: whether it has been dealt with; if not, it has to wait on.
+ */
+bool ipsec_segment_again(struct sk_buff *skb, const struct nf_hook_state *state, bool last)
+{
+	switch (judge(skb, state, !last)) {
+	case IPSEC_VERDICT_WAIT:
+		return false;
+	case IPSEC_VERDICT_PASS:
+		hook_continue(skb, state);
+		return true;
+	case IPSEC_VERDICT_TAKEN:
+		return true;
+	default:
+		kfree_skb(skb);
+		return true;
+	}
+}
+
+#define HOOK(family, where) {				\
+	.hook = segment_hook,				\
+	.pf = (family),					\
+	.hooknum = (where),				\
+	.priority = INT_MAX,				\
 }
 
 static const struct nf_hook_ops segment_hooks[] = {
-	{
-		.hook = segment_in4,
-		.pf = NFPROTO_IPV4,
-		.hooknum = NF_INET_LOCAL_IN,
-		.priority = INT_MAX,
-	}, {
-		.hook = segment_in6,
-		.pf = NFPROTO_IPV6,
-		.hooknum = NF_INET_LOCAL_IN,
-		.priority = INT_MAX,
-	},
+	HOOK(NFPROTO_IPV4, NF_INET_LOCAL_IN),
+	HOOK(NFPROTO_IPV6, NF_INET_LOCAL_IN),
+	HOOK(NFPROTO_IPV4, NF_INET_POST_ROUTING),
+	HOOK(NFPROTO_IPV6, NF_INET_POST_ROUTING),
 };
 
 /**
- * ipsec_segment_watch - begin to see segments arrive in a namespace
+ * ipsec_segment_watch - begin to see segments in a namespace
  * @net: the namespace
  *
  * Context: process context, may sleep.
@@ -240,90 +459,6 @@ void ipsec_segment_unwatch(struct net *net)
 	nf_unregister_net_hooks(net, segment_hooks, ARRAY_SIZE(segment_hooks));
 }
 
-static struct ipsec_backlog *backlog_of(const struct sock *sk)
-{
-	struct ipsec_connection *connection;
-
-	connection = ipsec_connection_find(ipsec_net(sock_net(sk)), sk);
-	return connection ? connection->backlog : NULL;
-}
-
-/* In place of a socket's own function, with a note of what is in work. */
-static int segment_backlog_rcv(struct sock *sk, struct sk_buff *skb)
-{
-	int (*backlog_rcv)(struct sock *sk, struct sk_buff *skb) = NULL;
-	struct ipsec_backlog *backlog;
-	struct ipsec_segment segment = {};
-	int ret;
-
-	rcu_read_lock();
-	backlog = backlog_of(sk);
-	if (backlog) {
-		backlog_rcv = backlog->backlog_rcv;
-		if (!note_find(backlog, skb, &segment))
-			segment.net = NULL;
-		backlog->now = &segment;
-	}
-	rcu_read_unlock();
-
-	ret = (backlog_rcv ?: sk->sk_prot->backlog_rcv)(sk, skb);
-
-	/* what was just done may have been the end of the handshake */
-	rcu_read_lock();
-	backlog = backlog_of(sk);
-	if (backlog)
-		backlog->now = NULL;
-	rcu_read_unlock();
-	return ret;
-}
-
-/**
- * ipsec_segment_backlog_begin - a connection's handshake is under way
- * @in: its namespace
- * @connection: the connection
- *
- * Without memory, what comes from its backlog is not known.
- *
- * Context: any but hard interrupts; under the socket's lock.
- */
-void ipsec_segment_backlog_begin(struct ipsec_net *in, struct ipsec_connection *connection)
-{
-	struct ipsec_backlog *backlog;
-
-	backlog = kzalloc(sizeof(*backlog), GFP_ATOMIC);
-	if (!backlog)
-		return;
-	spin_lock_init(&backlog->lock);
-	backlog->backlog_rcv = connection->sk->sk_backlog_rcv;
-	connection->sk->sk_backlog_rcv = segment_backlog_rcv;
-	atomic_inc(&in->opening);
-	WRITE_ONCE(connection->backlog, backlog);
-}
-
-/**
- * ipsec_segment_backlog_end - undo ipsec_segment_backlog_begin(), if it was done
- * @in: the connection's namespace
- * @connection: the connection
- *
- * Context: any but hard interrupts; under the socket's lock.
- */
-void ipsec_segment_backlog_end(struct ipsec_net *in, struct ipsec_connection *connection)
-{
-	struct ipsec_backlog *backlog = connection->backlog;
-	struct sock *sk = connection->sk;
-
-	if (!backlog)
-		return;
-	WRITE_ONCE(connection->backlog, NULL);
-	atomic_dec(&in->opening);
-	if (connection->early)
-		atomic_dec(&in->early);
-	/* unless somebody else has written there: IPv6 after a failed connect */
-	if (sk->sk_backlog_rcv == segment_backlog_rcv)
-		sk->sk_backlog_rcv = backlog->backlog_rcv;
-	kfree_rcu(backlog, rcu);
-}
-
 /**
  * ipsec_segment_now - the segment that is being processed for a socket
  * @sk: the socket
@@ -342,12 +477,12 @@ struct ipsec_segment *ipsec_segment_now(const struct sock *sk,
 	struct ipsec_segment *segment;
 	__be16 ports[2];
 
-	if (connection && connection->backlog && connection->backlog->now)
-		segment = connection->backlog->now;
-	else if (in_softirq())
+	segment = ipsec_backlog_now(connection);
+	if (!segment) {
+		if (!in_softirq())
+			return NULL;
 		segment = this_cpu_ptr(&arrived);
-	else
-		return NULL;
+	}
 
 	if (segment->net != sock_net(sk) || segment->fragment)
 		return NULL;
@@ -363,3 +498,13 @@ struct ipsec_segment *ipsec_segment_now(const struct sock *sk,
 	return segment;
 }
 
+/**
+ * ipsec_segment_init - make ready for segments
+ */
+void ipsec_segment_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < GATES; i++)
+		spin_lock_init(&gates[i]);
+}

@@ -5,8 +5,9 @@
 #include <linux/types.h>
 
 struct ipsec_connection;
-struct ipsec_net;
 struct net;
+struct nf_hook_state;
+struct sk_buff;
 struct sock;
 
 /**
@@ -33,10 +34,11 @@ struct ipsec_segment {
 
 int ipsec_segment_watch(struct net *net);
 void ipsec_segment_unwatch(struct net *net);
-void ipsec_segment_backlog_begin(struct ipsec_net *in, struct ipsec_connection *connection);
-void ipsec_segment_backlog_end(struct ipsec_net *in, struct ipsec_connection *connection);
+bool ipsec_segment_again(struct sk_buff *skb, const struct nf_hook_state *state, bool last);
 struct ipsec_segment *ipsec_segment_now(const struct sock *sk,
 					const struct ipsec_connection *connection,
 					int old, int new);
+
+void ipsec_segment_init(void);
 
 #endif /* _IPSEC_SEGMENT_H */

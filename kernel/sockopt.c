@@ -9,19 +9,36 @@
 #include <linux/netfilter.h>
 #include <net/sock.h>
 
+#include "latch.h"
 #include "sockopt.h"
 #include "tcp.h"
 #include "udp.h"
 
+static bool is_tcp(const struct sock *sk)
+{
+	return sk->sk_type == SOCK_STREAM && sk->sk_protocol == IPPROTO_TCP;
+}
+
 static int get_ptoken(struct sock *sk, u64 *ptoken)
 {
-	if (sk->sk_type == SOCK_STREAM && sk->sk_protocol == IPPROTO_TCP)
+	if (is_tcp(sk))
 		return ipsec_tcp_ptoken(sk, ptoken);
 	return ipsec_udp_ptoken(sk, ptoken);
 }
 
+static int get_latch(struct sock *sk, struct ipsec_latch *latch)
+{
+	return is_tcp(sk) ? ipsec_latch_get(sk, latch) : -EOPNOTSUPP;
+}
+
+static int set_latch(struct sock *sk, u32 flags)
+{
+	return is_tcp(sk) ? ipsec_latch_set(sk, flags) : -EOPNOTSUPP;
+}
+
 static int sockopt_get(struct sock *sk, int option, void __user *user, int *len)
 {
+	struct ipsec_latch latch;
 	u64 ptoken;
 	int value;
 
@@ -42,6 +59,14 @@ static int sockopt_get(struct sock *sk, int option, void __user *user, int *len)
 			return value;
 		*len = sizeof(value);
 		return copy_to_user(user, &value, sizeof(value)) ? -EFAULT : 0;
+	case IPSEC_SO_LATCH:
+		if (*len < (int)sizeof(latch))
+			return -EINVAL;
+		value = get_latch(sk, &latch);
+		if (value < 0)
+			return value;
+		*len = sizeof(latch);
+		return copy_to_user(user, &latch, sizeof(latch)) ? -EFAULT : 0;
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -62,6 +87,12 @@ static int sockopt_set(struct sock *sk, int option, sockptr_t arg, unsigned int 
 		if (value != 0 && value != 1)
 			return -EINVAL;
 		return ipsec_udp_recvptoken_set(sk, value);
+	case IPSEC_SO_LATCH:
+		if (len < sizeof(value))
+			return -EINVAL;
+		if (copy_from_sockptr(&value, arg, sizeof(value)))
+			return -EFAULT;
+		return set_latch(sk, value);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -70,10 +101,10 @@ static int sockopt_set(struct sock *sk, int option, sockptr_t arg, unsigned int 
 #define SOCKOPT_OPS(family) {				\
 	.pf = (family),					\
 	.set_optmin = IPSEC_SO_PTOKEN,			\
-	.set_optmax = IPSEC_SO_RECVPTOKEN + 1,		\
+	.set_optmax = IPSEC_SO_LATCH + 1,		\
 	.set = sockopt_set,				\
 	.get_optmin = IPSEC_SO_PTOKEN,			\
-	.get_optmax = IPSEC_SO_RECVPTOKEN + 1,		\
+	.get_optmax = IPSEC_SO_LATCH + 1,		\
 	.get = sockopt_get,				\
 	.owner = THIS_MODULE,				\
 }

@@ -3,8 +3,10 @@
  * TCP connections and the contexts that they were established under.
  *
  * There is a record of each connection that is not known to be in clear; one
- * without a record is. Only handshake.c writes records.
+ * without a record is. handshake.c makes records, and latch.c for those in clear
+ * that there is more to say of.
  */
+#include <linux/hash.h>
 #include <linux/ipsec_token.h>
 #include <linux/slab.h>
 #include <net/tcp.h>
@@ -15,7 +17,13 @@
 #include "netns.h"
 #include "tcp.h"
 
+static u32 connection_hash(const void *key, u32 len, u32 seed)
+{
+	return hash_ptr(*(void *const *)key, 32) ^ seed;
+}
+
 static const struct rhashtable_params connection_params = {
+	.hashfn = connection_hash,
 	.head_offset = offsetof(struct ipsec_connection, node),
 	.key_offset = offsetof(struct ipsec_connection, sk),
 	.key_len = sizeof(struct sock *),
@@ -43,7 +51,7 @@ struct ipsec_connection *ipsec_connection_find(struct ipsec_net *in,
  * ipsec_connection_create - make a record of a connection
  * @in: its namespace
  * @sk: its socket
- * @state: OPENING, OLD or UNKNOWN
+ * @state: OPENING, OLD, UNKNOWN or CLEAR
  *
  * Without memory for it the absence of a record no longer tells anything;
  * that is remembered.
@@ -64,6 +72,7 @@ struct ipsec_connection *ipsec_connection_create(struct ipsec_net *in, struct so
 
 	connection->sk = sk;
 	connection->state = state;
+	connection->now = state == IPSEC_CONNECTION_CLEAR ? IPSEC_NOW_CLEAR : IPSEC_NOW_UNKNOWN;
 	err = rhashtable_lookup_insert_fast(&in->connections, &connection->node,
 					    connection_params);
 	if (err) {
@@ -82,6 +91,15 @@ lost:
 	return NULL;
 }
 
+/* Under &ipsec_net.lock. */
+static void context_let_go(struct ipsec_context *context)
+{
+	if (!context)
+		return;
+	context->users--;
+	ipsec_context_left(context);
+}
+
 /**
  * ipsec_connection_set - put down what is known of a connection
  * @in: its namespace
@@ -96,13 +114,44 @@ void ipsec_connection_set(struct ipsec_net *in, struct ipsec_connection *connect
 			  enum ipsec_connection_state state,
 			  struct ipsec_context *context)
 {
-	if (connection->context)
-		ipsec_context_release(in, connection->context);
+	struct ipsec_context *former = connection->context;
+	bool was_latched = ipsec_connection_latched(connection);
+
 	if (connection->state == IPSEC_CONNECTION_OLD)
 		atomic_dec(&in->old_connections);
+
+	/* latch.c looks, and takes hold of contexts, under this lock */
+	spin_lock_bh(&in->lock);
+	if (connection->out != former)
+		context_let_go(connection->out);
+	context_let_go(connection->latch);
+	context_let_go(former);
+	WRITE_ONCE(connection->out, NULL);
+	WRITE_ONCE(connection->latch, NULL);
 	WRITE_ONCE(connection->context, context);
+	WRITE_ONCE(connection->now, context ? context->id : IPSEC_NOW_UNKNOWN);
+	spin_unlock_bh(&in->lock);
+
 	/* pairs with the acquire in ipsec_tcp_ptoken() */
 	smp_store_release(&connection->state, state);
+	atomic_add(ipsec_connection_latched(connection) - was_latched, &in->latched);
+}
+
+/**
+ * ipsec_connection_set_flags - what an application wants of a latch
+ * @in: the connection's namespace
+ * @connection: the connection's record
+ * @flags: IPSEC_LATCH_F_*
+ *
+ * Context: any but hard interrupts; under the socket's lock.
+ */
+void ipsec_connection_set_flags(struct ipsec_net *in, struct ipsec_connection *connection,
+				u8 flags)
+{
+	bool was_latched = ipsec_connection_latched(connection);
+
+	WRITE_ONCE(connection->flags, flags);
+	atomic_add(ipsec_connection_latched(connection) - was_latched, &in->latched);
 }
 
 /**
@@ -175,8 +224,9 @@ int ipsec_tcp_ptoken(struct sock *sk, u64 *ptoken)
 	context = READ_ONCE(connection->context);
 	if (context && state <= IPSEC_CONNECTION_PROTECTED)
 		*ptoken = ipsec_handle(in, context);
-	else if (state == IPSEC_CONNECTION_OPENING && READ_ONCE(connection->early) &&
-		 !READ_ONCE(connection->early_unknown))
+	else if (state == IPSEC_CONNECTION_CLEAR ||
+		 (state == IPSEC_CONNECTION_OPENING && READ_ONCE(connection->early) &&
+		  !READ_ONCE(connection->early_unknown)))
 		*ptoken = IPSEC_PTOKEN_NONE;
 	else
 		err = -ENODATA;

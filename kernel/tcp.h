@@ -3,6 +3,7 @@
 #define _IPSEC_TCP_H
 
 #include <linux/in6.h>
+#include <linux/ipsec_token.h>
 #include <linux/rcupdate.h>
 #include <linux/rhashtable-types.h>
 
@@ -16,7 +17,12 @@ enum ipsec_connection_state {
 	IPSEC_CONNECTION_PROTECTED,	/* established under @context */
 	IPSEC_CONNECTION_UNKNOWN,	/* established, not known under what */
 	IPSEC_CONNECTION_OLD,		/* the same, but a segment may yet tell */
+	IPSEC_CONNECTION_CLEAR,		/* established in clear; protected later, or latched */
 };
+
+/* &ipsec_connection.now where it is no context; ids count up from 1 */
+#define IPSEC_NOW_CLEAR		0UL
+#define IPSEC_NOW_UNKNOWN	(~0UL)
 
 /**
  * struct ipsec_connection - a TCP connection not known to be in clear
@@ -26,12 +32,20 @@ enum ipsec_connection_state {
  * @early: OPENING: a SYN has been accepted, under @context; without one, and
  *	@early_unknown not set: in clear
  * @early_unknown: OPENING: not known under what
+ * @flags: IPSEC_LATCH_F_*
+ * @broken: the latch is broken: enum ipsec_latch_reason, or 0
+ * @reason: enum ipsec_latch_reason of the last packet that did not match
+ * @refused: how many did not
  * @context: held; of the connection or of its accepted SYN
- * @backlog: OPENING: what segment.c keeps for it, or NULL
+ * @latch: a successor of @context that is received under now, held; or NULL
+ * @out: what is sent under, held unless it is @context; NULL: nothing yet
+ * @now: id of the context that the latest segment came under, or IPSEC_NOW_*
+ * @backlog: what backlog.c keeps for it during the handshake, or NULL
  * @rcu: frees it
  *
  * Written under the socket's lock only, which serializes all there is to say
- * of one connection. Read under RCU.
+ * of one connection; but @latch and @out under &ipsec_net.lock, and what counts
+ * or remembers refusals and @now by whoever comes last. Read under RCU.
  */
 struct ipsec_connection {
 	struct rhash_head node;
@@ -39,7 +53,14 @@ struct ipsec_connection {
 	u8 state;
 	bool early;
 	bool early_unknown;
+	u8 flags;
+	u8 broken;
+	u8 reason;
+	u32 refused;
 	struct ipsec_context *context;
+	struct ipsec_context *latch;
+	struct ipsec_context *out;
+	unsigned long now;
 	struct ipsec_backlog *backlog;
 	struct rcu_head rcu;
 };
@@ -51,7 +72,22 @@ struct ipsec_connection *ipsec_connection_create(struct ipsec_net *in, struct so
 void ipsec_connection_set(struct ipsec_net *in, struct ipsec_connection *connection,
 			  enum ipsec_connection_state state,
 			  struct ipsec_context *context);
+void ipsec_connection_set_flags(struct ipsec_net *in, struct ipsec_connection *connection,
+				u8 flags);
 void ipsec_connection_remove(struct ipsec_net *in, struct ipsec_connection *connection);
+
+static inline bool ipsec_connection_latched(const struct ipsec_connection *connection)
+{
+	switch (READ_ONCE(connection->state)) {
+	case IPSEC_CONNECTION_OPENING:	/* data may have come with the SYN */
+	case IPSEC_CONNECTION_PROTECTED:
+		return READ_ONCE(connection->context);
+	case IPSEC_CONNECTION_CLEAR:
+		return READ_ONCE(connection->flags) & IPSEC_LATCH_F_ON;
+	default:
+		return false;
+	}
+}
 
 int ipsec_tcp_ptoken(struct sock *sk, u64 *ptoken);
 

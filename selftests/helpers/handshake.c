@@ -566,7 +566,7 @@ static void fast_open_all(void)
 		fast_open(PROTECTED, PROTECTED, locked, TOKEN, TOKEN, "all protected");
 		fast_open(CLEAR, CLEAR, locked, NONE, NONE, "all in clear");
 		fast_open(CLEAR, PROTECTED, locked, NONE, UNKNOWN, "SYN in clear");
-		fast_open(PROTECTED, CLEAR, locked, TOKEN, UNKNOWN, "ACK in clear");
+		fast_open(PROTECTED, CLEAR, locked, TOKEN, TOKEN, "ACK in clear");
 	}
 }
 
@@ -595,6 +595,9 @@ static void simultaneous(enum way syn, enum way ack_way, bool locked,
 	if (!locked)
 		receive_segment(SYN | ACK, &ignored, &ack);
 	send_segment(ack_way, SYN | ACK, isn, seq + 1, "");
+	/* what does not keep to the SYN is refused, and does no harm */
+	if (syn == PROTECTED && ack_way == CLEAR)
+		send_segment(PROTECTED, SYN | ACK, isn, seq + 1, "");
 	if (locked)
 		unlock_socket(&lock);
 	snprintf(title, sizeof(title), "simultaneous open%s, %s",
@@ -613,7 +616,7 @@ static void simultaneous_all(void)
 		simultaneous(PROTECTED, PROTECTED, locked, TOKEN, "all protected");
 		simultaneous(CLEAR, CLEAR, locked, NONE, "all in clear");
 		simultaneous(CLEAR, PROTECTED, locked, UNKNOWN, "SYN in clear");
-		simultaneous(PROTECTED, CLEAR, locked, UNKNOWN, "ACK in clear");
+		simultaneous(PROTECTED, CLEAR, locked, TOKEN, "ACK in clear, then protected");
 	}
 }
 

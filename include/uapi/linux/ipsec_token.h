@@ -25,9 +25,12 @@
  *
  * IPSEC_SO_PTOKEN, getsockopt only, __u64: the pToken of a connected socket.
  * IPSEC_SO_RECVPTOKEN, int: deliver a pToken with every datagram.
+ * IPSEC_SO_LATCH: getsockopt, struct ipsec_latch: what keeps a connection to its
+ *	protection; setsockopt, __u32, IPSEC_LATCH_F_*: what to do.
  */
 #define IPSEC_SO_PTOKEN		0x5350
 #define IPSEC_SO_RECVPTOKEN	0x5351
+#define IPSEC_SO_LATCH		0x5352
 
 /*
  * Control message that comes with every datagram of a socket that set
@@ -35,6 +38,52 @@
  * sockets (also for a datagram that came over IPv4), data one __u64.
  */
 #define IPSEC_SCM_PTOKEN	IPSEC_SO_PTOKEN
+
+/* States of a connection latch, RFC 5660 section 2.2. */
+enum ipsec_latch_state {
+	IPSEC_LATCH_NONE,		/* not latched */
+	IPSEC_LATCH_LISTENER,
+	IPSEC_LATCH_ESTABLISHED,
+	IPSEC_LATCH_BROKEN,
+	IPSEC_LATCH_CLOSED,
+};
+
+/* What did not match a latch. */
+enum ipsec_latch_reason {
+	IPSEC_LATCH_REASON_NONE,
+	IPSEC_LATCH_REASON_IN_CLEAR,	/* came in clear */
+	IPSEC_LATCH_REASON_IN_CONTEXT,	/* came under another context */
+	IPSEC_LATCH_REASON_IN_UNKNOWN,	/* came under what is not known */
+	IPSEC_LATCH_REASON_OUT_CLEAR,	/* would have left in clear */
+	IPSEC_LATCH_REASON_OUT_CONTEXT,	/* would have left under another context */
+	IPSEC_LATCH_REASON_OUT_UNKNOWN,	/* would have left under what is not known */
+
+	__IPSEC_LATCH_REASON_MAX
+};
+
+#define IPSEC_LATCH_REASON_MAX (__IPSEC_LATCH_REASON_MAX - 1)
+
+/*
+ * A protected TCP connection is latched by itself. Without IPSEC_LATCH_F_RESET
+ * a connection whose latch breaks stalls, and goes on when the right SA is back.
+ */
+#define IPSEC_LATCH_F_RESET	(1U << 0) /* ECONNRESET once the latch breaks */
+#define IPSEC_LATCH_F_ON	(1U << 1) /* latch also one in clear, or UDP */
+
+struct ipsec_latch {
+	__u32 state;		/* enum ipsec_latch_state */
+	__u32 flags;		/* IPSEC_LATCH_F_* */
+	__u32 reason;		/* enum ipsec_latch_reason, of the last refusal */
+	__u32 refused;		/* packets that did not match */
+	__u64 now;		/* pToken: what holds now */
+};
+
+/* What is done with packets that do not match a latch, per network namespace. */
+enum ipsec_latch_mode {
+	IPSEC_LATCH_ENFORCE = 1,	/* dropped, counted and reported */
+	IPSEC_LATCH_REPORT,		/* counted and reported */
+	IPSEC_LATCH_OFF,		/* nothing */
+};
 
 #define IPSEC_GENL_NAME			"ipsec_token"
 #define IPSEC_GENL_VERSION		1
@@ -54,8 +103,8 @@ enum ipsec_cmd {
 	IPSEC_CMD_ALGORITHM_SET,	/* do: A_ALGORITHM_NAME, A_ALGORITHM_TRUSTED */
 	IPSEC_CMD_CONTEXT_GET,		/* do: A_CONTEXT_ID, dump: A_CONTEXT */
 	IPSEC_CMD_SOCKET_GET,		/* dump: A_SOCKET */
-	IPSEC_CMD_CONFIG_GET,		/* do: A_LINGER */
-	IPSEC_CMD_CONFIG_SET,		/* do: A_LINGER */
+	IPSEC_CMD_CONFIG_GET,		/* do: A_LINGER, A_LATCH_MODE */
+	IPSEC_CMD_CONFIG_SET,		/* do: A_LINGER, A_LATCH_MODE: one or both */
 	IPSEC_CMD_STATS_GET,		/* do: A_STATS */
 	IPSEC_CMD_IDENTITY_BIND,	/* do: A_IDENTITY, A_SA (several) */
 	IPSEC_CMD_IDENTITY_UNBIND,	/* do: A_SA (several) */
@@ -66,13 +115,18 @@ enum ipsec_cmd {
 	IPSEC_CMD_CONTEXT_CHANGE_NTF,	/* A_CONTEXT: SAs came or went */
 	IPSEC_CMD_CONTEXT_DEL_NTF,	/* A_CONTEXT_ID */
 	IPSEC_CMD_ALGORITHM_NTF,	/* A_ALGORITHM */
-	IPSEC_CMD_CONFIG_NTF,		/* A_LINGER */
+	IPSEC_CMD_CONFIG_NTF,		/* A_LINGER, A_LATCH_MODE */
 
 	IPSEC_CMD_IDENTITY_NTF,		/* A_IDENTITY, A_SA (one): bound */
 	IPSEC_CMD_IDENTITY_GONE_NTF,	/* A_SA (one): no longer bound */
 
 	/* notification to the group "changes" */
 	IPSEC_CMD_CHANGED_NTF,		/* A_GENERATION */
+
+	/* CAP_NET_ADMIN */
+	IPSEC_CMD_LATCH_GET,		/* dump: A_SOCKET, of latches only */
+	/* to the group "events", at a limited rate */
+	IPSEC_CMD_LATCH_NTF,		/* A_SOCKET: a packet did not match */
 
 	__IPSEC_CMD_MAX
 };
@@ -95,6 +149,7 @@ enum ipsec_attr {
 	IPSEC_A_GENERATION,		/* u32 */
 	IPSEC_A_IDENTITY,		/* nest of enum ipsec_identity_attr */
 	IPSEC_A_SA,			/* nest of enum ipsec_sa_ref_attr, several */
+	IPSEC_A_LATCH_MODE,		/* u8, enum ipsec_latch_mode */
 
 	__IPSEC_A_MAX
 };
@@ -171,7 +226,10 @@ enum ipsec_sa_attr {
 
 #define IPSEC_SA_A_MAX (__IPSEC_SA_A_MAX - 1)
 
-/* A TCP connection that is protected, or of which that is not known. */
+/*
+ * A TCP connection that is protected, is latched, or of which is not known what
+ * protects it; as a latch also a listener or a datagram socket.
+ */
 enum ipsec_socket_attr {
 	IPSEC_SOCKET_A_UNSPEC,
 	IPSEC_SOCKET_A_PAD,
@@ -181,7 +239,13 @@ enum ipsec_socket_attr {
 	IPSEC_SOCKET_A_PEER,		/* 4 or 16 bytes */
 	IPSEC_SOCKET_A_PEER_PORT,	/* be16 */
 	IPSEC_SOCKET_A_IFINDEX,		/* u32, device it is bound to, or 0 */
-	IPSEC_SOCKET_A_CONTEXT_ID,	/* u64, absent: not known */
+	IPSEC_SOCKET_A_CONTEXT_ID,	/* u64, 0: in clear, absent: not known */
+	IPSEC_SOCKET_A_PROTOCOL,	/* u8, IPPROTO_* */
+	IPSEC_SOCKET_A_LATCH_STATE,	/* u8, enum ipsec_latch_state */
+	IPSEC_SOCKET_A_LATCH_FLAGS,	/* u32, IPSEC_LATCH_F_* */
+	IPSEC_SOCKET_A_LATCH_REASON,	/* u8, enum ipsec_latch_reason */
+	IPSEC_SOCKET_A_LATCH_REFUSED,	/* u32, packets that did not match */
+	IPSEC_SOCKET_A_LATCH_SEEN,	/* u64, context id of the one that did not */
 
 	__IPSEC_SOCKET_A_MAX
 };
@@ -206,7 +270,7 @@ enum ipsec_algorithm_attr {
 
 #define IPSEC_ALGORITHM_A_MAX (__IPSEC_ALGORITHM_A_MAX - 1)
 
-/* all u64; the first five are what is there now, the others count events */
+/* all u64; the first six are what is there now, the others count events */
 enum ipsec_stats_attr {
 	IPSEC_STATS_A_UNSPEC,
 	IPSEC_STATS_A_PAD,
@@ -215,6 +279,7 @@ enum ipsec_stats_attr {
 	IPSEC_STATS_A_CONNECTIONS,	/* TCP, protected or not known */
 	IPSEC_STATS_A_DATAGRAM_SOCKETS,	/* opted in */
 	IPSEC_STATS_A_BINDINGS,		/* SAs with an identity */
+	IPSEC_STATS_A_LATCHES,		/* latched connections */
 	IPSEC_STATS_A_CONTEXTS_CREATED,
 	IPSEC_STATS_A_CONTEXTS_GONE,
 	IPSEC_STATS_A_UNKNOWN_LIMIT,	/* not known: a limit was reached */
@@ -223,6 +288,15 @@ enum ipsec_stats_attr {
 	IPSEC_STATS_A_UNKNOWN_HANDSHAKE,/* not known: segments disagree or unseen */
 	IPSEC_STATS_A_UNKNOWN_OLD,	/* not known: older than the module */
 	IPSEC_STATS_A_TOKENS_REFUSED,	/* resolve: not a token of the asker */
+	IPSEC_STATS_A_LATCH_IN_CLEAR,	/* as enum ipsec_latch_reason */
+	IPSEC_STATS_A_LATCH_IN_CONTEXT,
+	IPSEC_STATS_A_LATCH_IN_UNKNOWN,
+	IPSEC_STATS_A_LATCH_OUT_CLEAR,
+	IPSEC_STATS_A_LATCH_OUT_CONTEXT,
+	IPSEC_STATS_A_LATCH_OUT_UNKNOWN,
+	IPSEC_STATS_A_LATCH_HELD,	/* packets that waited for an identity */
+	IPSEC_STATS_A_LATCH_BROKEN,	/* latches that broke */
+	IPSEC_STATS_A_LATCH_RESET,	/* connections reset for it */
 
 	__IPSEC_STATS_A_MAX
 };

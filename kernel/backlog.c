@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Segments that find their socket in use while its handshake is under way.
+ *
+ * TCP puts them into the socket's backlog, strips them of their secpath there,
+ * and processes them later, in process context, through a function pointer of
+ * the socket. For as long as it takes that one is ours, and a note is taken of
+ * every segment that may end up there when it passes LOCAL_IN.
+ *
+ * A segment that was let through because there was no connection yet may be
+ * behind the very one that establishes it. So ours stays in place until the
+ * backlog is known to be empty, and drops what does not match the latch.
+ */
+#include <linux/ipsec_token.h>
+#include <linux/slab.h>
+#include <net/sock.h>
+
+#include "backlog.h"
+#include "context.h"
+#include "netns.h"
+#include "segment.h"
+#include "tcp.h"
+
+/* Nobody who means well sends more into a handshake. */
+#define MAX_NOTES	4
+
+/**
+ * struct ipsec_backlog - a socket whose handshake is under way
+ * @backlog_rcv: what was in place of backlog_rcv()
+ * @now: the segment from the backlog that is being processed, or NULL; under
+ *	the socket's lock
+ * @lock: guards @notes and @count
+ * @count: how many notes there are
+ * @notes: segments that may be in the backlog. A note with the address of
+ *	another segment that has gone is no danger: the new one passes LOCAL_IN
+ *	as well, and either has its own note or takes this one away.
+ * @rcu: frees it
+ */
+struct ipsec_backlog {
+	int (*backlog_rcv)(struct sock *sk, struct sk_buff *skb);
+	struct ipsec_segment *now;
+	spinlock_t lock;	/* notes, count */
+	unsigned int count;
+	struct {
+		const struct sk_buff *skb;
+		struct ipsec_segment segment;
+	} notes[MAX_NOTES];
+	struct rcu_head rcu;
+};
+
+/* Nobody has the socket, so nothing is in its backlog. */
+static bool backlog_empty(struct sock *sk)
+{
+	bool empty;
+
+	bh_lock_sock_nested(sk);
+	empty = !sock_owned_by_user(sk);
+	bh_unlock_sock(sk);
+	return empty;
+}
+
+static int note_index(const struct ipsec_backlog *backlog, const struct sk_buff *skb)
+{
+	unsigned int i;
+
+	for (i = 0; i < backlog->count; i++)
+		if (backlog->notes[i].skb == skb)
+			return i;
+	return -ENOENT;
+}
+
+/**
+ * ipsec_backlog_note - a segment may be about to go to the backlog
+ * @connection: for which it is
+ * @skb: the segment
+ * @segment: what is known of it
+ *
+ * Context: softirq, under RCU; one at a time for the same connection.
+ * Return: false if there is no room: it must not go there.
+ */
+bool ipsec_backlog_note(struct ipsec_connection *connection, const struct sk_buff *skb,
+			const struct ipsec_segment *segment)
+{
+	struct ipsec_backlog *backlog = READ_ONCE(connection->backlog);
+	bool empty;
+	int i;
+
+	if (!backlog)
+		return true;
+	empty = backlog_empty(connection->sk);
+
+	spin_lock_bh(&backlog->lock);
+	if (empty)
+		backlog->count = 0;
+	i = note_index(backlog, skb);
+	if (i < 0 && backlog->count < MAX_NOTES)
+		i = backlog->count++;
+	if (i >= 0) {
+		backlog->notes[i].skb = skb;
+		backlog->notes[i].segment = *segment;
+	}
+	spin_unlock_bh(&backlog->lock);
+	return i >= 0;
+}
+
+static bool note_find(struct ipsec_backlog *backlog, const struct sk_buff *skb,
+		      struct ipsec_segment *segment)
+{
+	int i;
+
+	spin_lock_bh(&backlog->lock);
+	i = note_index(backlog, skb);
+	if (i >= 0)
+		*segment = backlog->notes[i].segment;
+	spin_unlock_bh(&backlog->lock);
+	return i >= 0;
+}
+
+/**
+ * ipsec_backlog_judged - a segment for an established connection has passed
+ * @in: where
+ * @connection: the connection, which still has a backlog from its handshake
+ * @skb: the segment
+ *
+ * Context: softirq, under RCU.
+ */
+void ipsec_backlog_judged(struct ipsec_net *in, struct ipsec_connection *connection,
+			  const struct sk_buff *skb)
+{
+	struct ipsec_backlog *backlog;
+	struct sock *sk = connection->sk;
+	int i;
+
+	bh_lock_sock_nested(sk);
+	backlog = connection->backlog;
+	if (backlog && !sock_owned_by_user(sk)) {
+		ipsec_backlog_end(in, connection);
+	} else if (backlog) {
+		spin_lock_bh(&backlog->lock);
+		i = note_index(backlog, skb);
+		if (i >= 0)
+			backlog->notes[i].skb = NULL;
+		spin_unlock_bh(&backlog->lock);
+	}
+	bh_unlock_sock(sk);
+}
+
+/* The connection was latched after this segment had been let through. */
+static bool backlog_refuses(struct ipsec_net *in, const struct ipsec_connection *connection,
+			    const struct ipsec_segment *segment)
+{
+	return ipsec_connection_latched(connection) &&
+	       READ_ONCE(in->latch_mode) == IPSEC_LATCH_ENFORCE &&
+	       (segment->unknown || segment->id != connection->context->id);
+}
+
+/* In place of a socket's own function, with a note of what is in work. */
+static int backlog_rcv(struct sock *sk, struct sk_buff *skb)
+{
+	int (*original)(struct sock *sk, struct sk_buff *skb) = NULL;
+	struct ipsec_net *in = ipsec_net(sock_net(sk));
+	struct ipsec_connection *connection;
+	struct ipsec_segment segment = {};
+	bool refused = false;
+	int ret;
+
+	rcu_read_lock();
+	connection = ipsec_connection_find(in, sk);
+	if (connection && connection->backlog) {
+		original = connection->backlog->backlog_rcv;
+		if (note_find(connection->backlog, skb, &segment))
+			refused = backlog_refuses(in, connection, &segment);
+		connection->backlog->now = &segment;
+	}
+	rcu_read_unlock();
+
+	if (refused) {
+		ipsec_count(in, IPSEC_COUNT_LATCH_REFUSED +
+			    (segment.unknown ? IPSEC_LATCH_REASON_IN_UNKNOWN :
+			     segment.id ? IPSEC_LATCH_REASON_IN_CONTEXT :
+					  IPSEC_LATCH_REASON_IN_CLEAR) - 1);
+		kfree_skb(skb);
+		ret = 0;
+	} else {
+		ret = (original ?: sk->sk_prot->backlog_rcv)(sk, skb);
+	}
+
+	/* what was just done may have been the end of the connection */
+	rcu_read_lock();
+	connection = ipsec_connection_find(in, sk);
+	if (connection && connection->backlog)
+		connection->backlog->now = NULL;
+	rcu_read_unlock();
+	return ret;
+}
+
+/**
+ * ipsec_backlog_now - the segment from the backlog that is being processed
+ * @connection: of the socket, or NULL
+ *
+ * Context: under the socket's lock and RCU.
+ * Return: the segment, without a namespace if nothing is known of it; NULL if
+ * what is being processed does not come from there.
+ */
+struct ipsec_segment *ipsec_backlog_now(const struct ipsec_connection *connection)
+{
+	return connection && connection->backlog ? connection->backlog->now : NULL;
+}
+
+/**
+ * ipsec_backlog_begin - a connection's handshake is under way
+ * @in: its namespace
+ * @connection: the connection
+ *
+ * Without memory, what comes from its backlog is not known.
+ *
+ * Context: any but hard interrupts; under the socket's lock.
+ */
+void ipsec_backlog_begin(struct ipsec_net *in, struct ipsec_connection *connection)
+{
+	struct ipsec_backlog *backlog;
+
+	backlog = kzalloc(sizeof(*backlog), GFP_ATOMIC);
+	if (!backlog)
+		return;
+	spin_lock_init(&backlog->lock);
+	backlog->backlog_rcv = connection->sk->sk_backlog_rcv;
+	connection->sk->sk_backlog_rcv = backlog_rcv;
+	WRITE_ONCE(connection->backlog, backlog);
+}
+
+/**
+ * ipsec_backlog_end - undo ipsec_backlog_begin(), if it was done
+ * @in: the connection's namespace
+ * @connection: the connection
+ *
+ * Context: any but hard interrupts; under the socket's lock.
+ */
+void ipsec_backlog_end(struct ipsec_net *in, struct ipsec_connection *connection)
+{
+	struct ipsec_backlog *backlog = connection->backlog;
+	struct sock *sk = connection->sk;
+
+	if (!backlog)
+		return;
+	WRITE_ONCE(connection->backlog, NULL);
+	/* unless somebody else has written there: IPv6 after a failed connect */
+	if (sk->sk_backlog_rcv == backlog_rcv)
+		sk->sk_backlog_rcv = backlog->backlog_rcv;
+	kfree_rcu(backlog, rcu);
+}

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Dumps: all there is of one kind, message by message.
+ */
+#include <linux/ipsec_token.h>
+#include <net/genetlink.h>
+#include <net/inet_hashtables.h>
+#include <net/tcp.h>
+
+#include "algorithm.h"
+#include "context.h"
+#include "describe.h"
+#include "dump.h"
+#include "identity.h"
+#include "latch.h"
+#include "netns.h"
+#include "tcp.h"
+
+static const struct genl_family *dump_family(const struct netlink_callback *cb)
+{
+	return genl_dumpit_info((struct netlink_callback *)cb)->family;
+}
+
+/**
+ * ipsec_dump_algorithms - the algorithms, and which of them are trusted
+ * @skb: a message to be filled
+ * @cb: where in the dump it is
+ *
+ * Context: process context.
+ * Return: length of the message, 0 at the end, or a negative errno.
+ */
+int ipsec_dump_algorithms(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct ipsec_net *in = ipsec_net(sock_net(skb->sk));
+	u64 trusted = READ_ONCE(in->trusted);
+	unsigned long *index = (unsigned long *)cb->ctx;
+	void *header;
+
+	if (!*index)
+		*index = IPSEC_ALGORITHM_NOT_USED + 1;
+	for (; *index < ipsec_algorithm_count(); (*index)++) {
+		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_ALGORITHM_GET);
+		if (!header)
+			break;
+		if (ipsec_describe_algorithm(skb, *index, trusted)) {
+			genlmsg_cancel(skb, header);
+			break;
+		}
+		genlmsg_end(skb, header);
+	}
+	return skb->len;
+}
+
+/**
+ * ipsec_dump_contexts - the contexts of a namespace
+ * @skb: a message to be filled
+ * @cb: where in the dump it is
+ *
+ * Context: process context.
+ * Return: length of the message, 0 at the end, or a negative errno.
+ */
+int ipsec_dump_contexts(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct ipsec_net *in = ipsec_net(sock_net(skb->sk));
+	unsigned long *next = (unsigned long *)cb->ctx;
+	struct ipsec_context *context;
+	unsigned long id;
+	void *header;
+	int err = 0;
+
+	/* the policy is that of the other request */
+	if (genl_dumpit_info(cb)->attrs[IPSEC_A_CONTEXT_ID]) {
+		NL_SET_ERR_MSG(cb->extack, "a dump has all contexts: it takes no id");
+		return -EINVAL;
+	}
+
+	rcu_read_lock();
+	xa_for_each_start(&in->contexts, id, context, *next) {
+		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_CONTEXT_GET);
+		err = header ? ipsec_describe_context(skb, in, context, true) : -EMSGSIZE;
+		if (err) {
+			if (header)
+				genlmsg_cancel(skb, header);
+			break;
+		}
+		genlmsg_end(skb, header);
+		*next = id + 1;
+	}
+	rcu_read_unlock();
+	return skb->len ?: err;
+}
+
+static int walk_start(struct netlink_callback *cb, struct rhashtable *table)
+{
+	struct rhashtable_iter *iter;
+
+	iter = kmalloc(sizeof(*iter), GFP_KERNEL);
+	if (!iter)
+		return -ENOMEM;
+	rhashtable_walk_enter(table, iter);
+	*(struct rhashtable_iter **)cb->ctx = iter;
+	return 0;
+}
+
+/**
+ * ipsec_dump_done - end a dump
+ * @cb: where in the dump it is
+ *
+ * Context: process context.
+ * Return: 0 or a negative errno.
+ */
+int ipsec_dump_done(struct netlink_callback *cb)
+{
+	struct rhashtable_iter *iter = *(struct rhashtable_iter **)cb->ctx;
+
+	rhashtable_walk_exit(iter);
+	kfree(iter);
+	return 0;
+}
+
+/**
+ * ipsec_dump_connections_start - begin a dump of connections or latches
+ * @cb: where in the dump it is
+ *
+ * Context: process context.
+ * Return: 0 or a negative errno.
+ */
+int ipsec_dump_connections_start(struct netlink_callback *cb)
+{
+	return walk_start(cb, &ipsec_net(sock_net(cb->skb->sk))->connections);
+}
+
+static int dump_connections(struct sk_buff *skb, struct netlink_callback *cb,
+			    enum ipsec_cmd cmd)
+{
+	struct ipsec_net *in = ipsec_net(sock_net(skb->sk));
+	struct rhashtable_iter *iter = *(struct rhashtable_iter **)cb->ctx;
+	struct ipsec_connection *connection;
+	void *header;
+	int err = 0;
+
+	rhashtable_walk_start(iter);
+	/* the one that found no room in the last message comes first */
+	connection = rhashtable_walk_peek(iter);
+	for (; connection; connection = rhashtable_walk_next(iter)) {
+		if (IS_ERR(connection)) {
+			if (PTR_ERR(connection) == -EAGAIN)
+				continue;	/* resized: some may come twice */
+			err = PTR_ERR(connection);
+			break;
+		}
+		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				     dump_family(cb), NLM_F_MULTI, cmd);
+		err = header ? ipsec_describe_connection(skb, in, connection,
+							 cmd == IPSEC_CMD_LATCH_GET) : -EMSGSIZE;
+		if (!err) {
+			genlmsg_end(skb, header);
+			continue;
+		}
+		if (header)
+			genlmsg_cancel(skb, header);
+		if (err == -EMSGSIZE)
+			break;
+		err = 0;	/* closed in the meantime, or no latch */
+	}
+	rhashtable_walk_stop(iter);
+	return err;
+}
+
+/**
+ * ipsec_dump_connections - the TCP connections that there is something to say of
+ * @skb: a message to be filled
+ * @cb: where in the dump it is
+ *
+ * Context: process context.
+ * Return: length of the message, 0 at the end, or a negative errno.
+ */
+int ipsec_dump_connections(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	int err = dump_connections(skb, cb, IPSEC_CMD_SOCKET_GET);
+
+	return skb->len ?: err;
+}
+
+/**
+ * struct latch_cursor - where in a dump of latches it is
+ * @iter: in the connections; in the same place as that of other dumps
+ * @listeners: beyond them
+ * @bucket: of the kernel's table of listeners
+ * @index: in the bucket
+ */
+struct latch_cursor {
+	struct rhashtable_iter *iter;
+	bool listeners;
+	u32 bucket;
+	u32 index;
+};
+
+static int dump_listener(struct sk_buff *skb, struct netlink_callback *cb, const struct sock *sk)
+{
+	void *header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				   dump_family(cb), NLM_F_MULTI, IPSEC_CMD_LATCH_GET);
+	int err = header ? ipsec_describe_listener(skb, sk) : -EMSGSIZE;
+
+	if (!err)
+		genlmsg_end(skb, header);
+	else if (header)
+		genlmsg_cancel(skb, header);
+	return err;
+}
+
+static int dump_listeners(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct latch_cursor *cursor = (struct latch_cursor *)cb->ctx;
+	struct net *net = sock_net(skb->sk);
+	struct inet_hashinfo *hashinfo = net->ipv4.tcp_death_row.hashinfo;
+	struct inet_listen_hashbucket *bucket;
+	struct hlist_nulls_node *node;
+	struct sock *sk;
+	u32 index;
+	int err;
+
+	for (; cursor->bucket <= hashinfo->lhash2_mask; cursor->bucket++, cursor->index = 0) {
+		bucket = &hashinfo->lhash2[cursor->bucket];
+		if (hlist_nulls_empty(&bucket->nulls_head))
+			continue;
+		index = 0;
+		err = 0;
+		spin_lock(&bucket->lock);
+		sk_nulls_for_each(sk, node, &bucket->nulls_head) {
+			if (!net_eq(sock_net(sk), net) || index++ < cursor->index)
+				continue;
+			err = dump_listener(skb, cb, sk);
+			if (err)
+				break;
+			cursor->index = index;
+		}
+		spin_unlock(&bucket->lock);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/**
+ * ipsec_dump_latches - the latches of a namespace, and its listeners
+ * @skb: a message to be filled
+ * @cb: where in the dump it is
+ *
+ * Context: process context.
+ * Return: length of the message, 0 at the end, or a negative errno.
+ */
+int ipsec_dump_latches(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct latch_cursor *cursor = (struct latch_cursor *)cb->ctx;
+	int err = 0;
+
+	if (!cursor->listeners) {
+		err = dump_connections(skb, cb, IPSEC_CMD_LATCH_GET);
+		cursor->listeners = !err;
+	}
+	if (!err)
+		err = dump_listeners(skb, cb);
+	return skb->len ?: err;
+}
+
+/**
+ * ipsec_dump_identities_start - begin a dump of identities
+ * @cb: where in the dump it is
+ *
+ * Context: process context.
+ * Return: 0 or a negative errno.
+ */
+int ipsec_dump_identities_start(struct netlink_callback *cb)
+{
+	return walk_start(cb, &ipsec_net(sock_net(cb->skb->sk))->bindings);
+}
+
+/**
+ * ipsec_dump_identities - the identities of a namespace, by SA
+ * @skb: a message to be filled
+ * @cb: where in the dump it is
+ *
+ * Context: process context.
+ * Return: length of the message, 0 at the end, or a negative errno.
+ */
+int ipsec_dump_identities(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct rhashtable_iter *iter = *(struct rhashtable_iter **)cb->ctx;
+	struct ipsec_binding *binding;
+	void *header;
+	int err = 0;
+
+	rhashtable_walk_start(iter);
+	binding = rhashtable_walk_peek(iter);
+	for (; binding; binding = rhashtable_walk_next(iter)) {
+		if (IS_ERR(binding))
+			continue;	/* resized: some may come twice */
+		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_IDENTITY_GET);
+		err = header ? ipsec_describe_identity(skb, binding->x, binding->identity) :
+			       -EMSGSIZE;
+		if (err) {
+			if (header)
+				genlmsg_cancel(skb, header);
+			break;
+		}
+		genlmsg_end(skb, header);
+	}
+	rhashtable_walk_stop(iter);
+	return skb->len ?: err;
+}

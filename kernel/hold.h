@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _IPSEC_HOLD_H
+#define _IPSEC_HOLD_H
+
+#include <linux/types.h>
+
+struct ipsec_net;
+struct nf_hook_state;
+struct sk_buff;
+
+bool ipsec_hold(struct ipsec_net *in, struct sk_buff *skb, const struct nf_hook_state *state);
+void ipsec_hold_release(struct ipsec_net *in);
+
+void ipsec_hold_init_net(struct ipsec_net *in);
+void ipsec_hold_pre_exit_net(struct ipsec_net *in);
+
+#endif /* _IPSEC_HOLD_H */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _IPSEC_LATCH_H
+#define _IPSEC_LATCH_H
+
+#include <linux/ipsec_token.h>
+#include <linux/types.h>
+
+struct ipsec_connection;
+struct ipsec_context;
+struct ipsec_net;
+struct sk_buff;
+struct sock;
+
+enum ipsec_verdict {
+	IPSEC_VERDICT_PASS,
+	IPSEC_VERDICT_REFUSE,
+	IPSEC_VERDICT_WAIT,	/* until an identity is known, but not for long */
+	IPSEC_VERDICT_TAKEN,	/* dealt with, up to the end */
+};
+
+enum ipsec_verdict ipsec_latch_in(struct ipsec_net *in, struct ipsec_connection *connection,
+				  struct sk_buff *skb, unsigned int offset,
+				  struct ipsec_context *seen, bool wait);
+enum ipsec_verdict ipsec_latch_out(struct ipsec_net *in, struct ipsec_connection *connection,
+				   struct ipsec_context *seen, bool wait);
+enum ipsec_verdict ipsec_latch_refused(struct ipsec_net *in,
+				       struct ipsec_connection *connection,
+				       enum ipsec_latch_reason reason,
+				       const struct ipsec_context *seen);
+void ipsec_latch_gain(struct ipsec_net *in, struct sock *sk, struct sk_buff *skb,
+		      unsigned int offset, const struct ipsec_context *seen);
+enum ipsec_latch_state ipsec_latch_state(const struct ipsec_connection *connection);
+
+int ipsec_latch_get(struct sock *sk, struct ipsec_latch *latch);
+int ipsec_latch_set(struct sock *sk, u32 flags);
+
+void ipsec_latch_init_net(struct ipsec_net *in);
+void ipsec_latch_exit_net(struct ipsec_net *in);
+
+#endif /* _IPSEC_LATCH_H */
