@@ -407,6 +407,21 @@ int ipsec_describe_connection(struct sk_buff *skb, struct ipsec_net *in,
 			      const struct ipsec_connection *connection, bool latch)
 {
 	struct nlattr *nest;
+	int err = -ENOTCONN;
+
+	/* A datagram socket is freed at once, but for this lock. */
+	if (connection->epoch) {
+		spin_lock_bh(&in->lock);
+		if (latch && ipsec_connection_find(in, connection->sk) == connection &&
+		    ipsec_latch_state(connection)) {
+			nest = nla_nest_start(skb, IPSEC_A_SOCKET);
+			err = nest ? put_connection(skb, connection) : -EMSGSIZE;
+			if (!err)
+				nla_nest_end(skb, nest);
+		}
+		spin_unlock_bh(&in->lock);
+		return err;
+	}
 
 	if (latch ? !ipsec_latch_state(connection) :
 		    READ_ONCE(connection->state) == IPSEC_CONNECTION_OPENING ||

@@ -61,6 +61,9 @@ static bool segment_is_next(struct sock *sk, const struct next *next)
 {
 	bool acceptable;
 
+	if (sk->sk_protocol != IPPROTO_TCP)	/* of datagrams nobody can tell */
+		return false;
+
 	bh_lock_sock_nested(sk);
 	acceptable = !sock_owned_by_user(sk) && segment_acceptable(sk, next);
 	bh_unlock_sock(sk);
@@ -303,6 +306,26 @@ enum ipsec_verdict ipsec_latch_in(struct ipsec_net *in, struct ipsec_connection 
 }
 
 /**
+ * ipsec_latch_datagram - may a datagram be given to its socket's reader
+ * @in: where
+ * @connection: of a datagram socket
+ * @seen: the context that it came under; NULL: in clear; or ERR_PTR
+ *
+ * Context: process context, under RCU.
+ * Return: whether it may.
+ */
+bool ipsec_latch_datagram(struct ipsec_net *in, struct ipsec_connection *connection,
+			  struct ipsec_context *seen)
+{
+	/* there is nowhere for it to wait */
+	if (ipsec_latch_in(in, connection, NULL, 0, seen, false) != IPSEC_VERDICT_PASS)
+		return false;
+	if (READ_ONCE(connection->now) != now_of(seen))
+		WRITE_ONCE(connection->now, now_of(seen));
+	return true;
+}
+
+/**
  * ipsec_latch_out - may a segment of a connection be sent
  * @in: where
  * @connection: the connection
@@ -399,7 +422,7 @@ enum ipsec_latch_state ipsec_latch_state(const struct ipsec_connection *connecti
 {
 	if (!connection || !ipsec_connection_latched(connection))
 		return IPSEC_LATCH_NONE;
-	if (inet_sk_state_load(connection->sk) == TCP_CLOSE)
+	if (!connection->epoch && inet_sk_state_load(connection->sk) == TCP_CLOSE)
 		return IPSEC_LATCH_CLOSED;
 	return READ_ONCE(connection->broken) ? IPSEC_LATCH_BROKEN : IPSEC_LATCH_ESTABLISHED;
 }
@@ -413,6 +436,29 @@ static u64 now_ptoken(struct ipsec_net *in, const struct ipsec_connection *conne
 		return IPSEC_PTOKEN_NONE;
 	context = now == IPSEC_NOW_UNKNOWN ? NULL : ipsec_context_by_id(in, now);
 	return context ? ipsec_handle(in, context) : IPSEC_PTOKEN_UNKNOWN;
+}
+
+/**
+ * ipsec_latch_describe - what keeps a socket to its protection
+ * @in: where
+ * @connection: its record, or NULL
+ * @latch: the answer; without a record, that there is no latch
+ *
+ * Context: process context, under RCU.
+ */
+void ipsec_latch_describe(struct ipsec_net *in, const struct ipsec_connection *connection,
+			  struct ipsec_latch *latch)
+{
+	memset(latch, 0, sizeof(*latch));
+	latch->now = IPSEC_PTOKEN_UNKNOWN;
+	latch->state = ipsec_latch_state(connection);
+	if (latch->state) {
+		latch->flags = READ_ONCE(connection->flags) | IPSEC_LATCH_F_ON;
+		latch->reason = READ_ONCE(connection->reason);
+		latch->refused = READ_ONCE(connection->refused);
+	}
+	if (connection)
+		latch->now = now_ptoken(in, connection);
 }
 
 /**
@@ -430,27 +476,16 @@ int ipsec_latch_get(struct sock *sk, struct ipsec_latch *latch)
 	u64 ptoken = IPSEC_PTOKEN_UNKNOWN;
 	int err;
 
-	memset(latch, 0, sizeof(*latch));
-	latch->now = IPSEC_PTOKEN_UNKNOWN;
+	rcu_read_lock();
+	connection = ipsec_connection_find(in, sk);
+	ipsec_latch_describe(in, connection, latch);
+	rcu_read_unlock();
+	if (latch->state == IPSEC_LATCH_CLOSED)
+		return 0;
 	if (inet_sk_state_load(sk) == TCP_LISTEN) {
 		latch->state = IPSEC_LATCH_LISTENER;
 		return 0;
 	}
-
-	rcu_read_lock();
-	connection = ipsec_connection_find(in, sk);
-	latch->state = ipsec_latch_state(connection);
-	if (latch->state) {
-		latch->flags = READ_ONCE(connection->flags) | IPSEC_LATCH_F_ON;
-		latch->reason = READ_ONCE(connection->reason);
-		latch->refused = READ_ONCE(connection->refused);
-	}
-	if (connection)
-		latch->now = now_ptoken(in, connection);
-	rcu_read_unlock();
-
-	if (latch->state == IPSEC_LATCH_CLOSED)
-		return 0;
 	err = ipsec_tcp_ptoken(sk, &ptoken);
 	if (err == -ENOTCONN)
 		return err;

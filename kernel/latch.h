@@ -21,6 +21,8 @@ enum ipsec_verdict {
 enum ipsec_verdict ipsec_latch_in(struct ipsec_net *in, struct ipsec_connection *connection,
 				  struct sk_buff *skb, unsigned int offset,
 				  struct ipsec_context *seen, bool wait);
+bool ipsec_latch_datagram(struct ipsec_net *in, struct ipsec_connection *connection,
+			  struct ipsec_context *seen);
 enum ipsec_verdict ipsec_latch_out(struct ipsec_net *in, struct ipsec_connection *connection,
 				   struct ipsec_context *seen, bool wait);
 enum ipsec_verdict ipsec_latch_refused(struct ipsec_net *in,
@@ -31,6 +33,8 @@ void ipsec_latch_gain(struct ipsec_net *in, struct sock *sk, struct sk_buff *skb
 		      unsigned int offset, const struct ipsec_context *seen);
 enum ipsec_latch_state ipsec_latch_state(const struct ipsec_connection *connection);
 
+void ipsec_latch_describe(struct ipsec_net *in, const struct ipsec_connection *connection,
+			  struct ipsec_latch *latch);
 int ipsec_latch_get(struct sock *sk, struct ipsec_latch *latch);
 int ipsec_latch_set(struct sock *sk, u32 flags);
 

@@ -8,6 +8,7 @@
 #include <linux/ipsec_token.h>
 #include <linux/ipv6.h>
 #include <net/ip.h>
+#include <net/udp.h>
 #include <net/xfrm.h>
 
 #include "context.h"
@@ -102,6 +103,22 @@ struct ipsec_context *ipsec_secpath_context(struct ipsec_net *in,
 	key.nr = sp->len;
 	path = ipsec_path_find(in, &key);
 	return path ? path->context : ipsec_context_add_path(in, &key);
+}
+
+/**
+ * ipsec_secpath_datagram - the context that a datagram came under
+ * @in: namespace of who received it
+ * @skb: the datagram, from a UDP socket's queue
+ *
+ * Context: any but hard interrupts, under RCU. May allocate.
+ * Return: as ipsec_secpath_context().
+ */
+struct ipsec_context *ipsec_secpath_datagram(struct ipsec_net *in, const struct sk_buff *skb)
+{
+	const struct udp_skb_cb *cb = UDP_SKB_CB(skb);
+
+	return ipsec_secpath_context(in, skb, ipsec_secpath_reassembled(skb, &cb->header.h4,
+								       &cb->header.h6));
 }
 
 /**

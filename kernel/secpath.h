@@ -13,6 +13,7 @@ struct sk_buff;
 struct ipsec_context *ipsec_secpath_context(struct ipsec_net *in,
 					    const struct sk_buff *skb,
 					    bool reassembled);
+struct ipsec_context *ipsec_secpath_datagram(struct ipsec_net *in, const struct sk_buff *skb);
 struct ipsec_context *ipsec_secpath_outbound(struct ipsec_net *in,
 					     const struct sk_buff *skb);
 bool ipsec_secpath_reassembled(const struct sk_buff *skb,

@@ -335,7 +335,7 @@ static const struct sock *sender(const struct sk_buff *skb, const struct nf_hook
 	const struct sock *sk = skb->sk;
 
 	if (!sk || !atomic_read(&ipsec_net(state->net)->latched) || !sk_fullsock(sk) ||
-	    sk->sk_protocol != IPPROTO_TCP || !net_eq(sock_net(sk), state->net))
+	    !net_eq(sock_net(sk), state->net))
 		return NULL;
 	return sk;
 }
@@ -345,8 +345,8 @@ static enum ipsec_verdict judge_out4(struct sk_buff *skb, const struct nf_hook_s
 {
 	const struct sock *sk = sender(skb, state);
 
-	/* what has been protected comes by once more, and is TCP no longer */
-	if (!sk || ip_hdr(skb)->protocol != IPPROTO_TCP)
+	/* what has been protected comes by once more */
+	if (!sk || IPCB(skb)->flags & IPSKB_XFRM_TRANSFORMED)
 		return IPSEC_VERDICT_PASS;
 	return segment_leaves(skb, sk, state, wait);
 }
@@ -355,14 +355,8 @@ static enum ipsec_verdict judge_out6(struct sk_buff *skb, const struct nf_hook_s
 				     bool wait)
 {
 	const struct sock *sk = sender(skb, state);
-	unsigned int offset = 0, ah = 0;
 
-	if (!sk)
-		return IPSEC_VERDICT_PASS;
-	if (ipv6_hdr(skb)->nexthdr != IPPROTO_TCP &&
-	    (!ipv6_ext_hdr(ipv6_hdr(skb)->nexthdr) ||
-	     ipv6_find_hdr(skb, &offset, IPPROTO_TCP, NULL, NULL) < 0 ||
-	     ipv6_find_hdr(skb, &ah, NEXTHDR_AUTH, NULL, NULL) >= 0))
+	if (!sk || IP6CB(skb)->flags & IP6SKB_XFRM_TRANSFORMED)
 		return IPSEC_VERDICT_PASS;
 	return segment_leaves(skb, sk, state, wait);
 }

@@ -13,6 +13,7 @@
 #include "sockopt.h"
 #include "tcp.h"
 #include "udp.h"
+#include "udp_latch.h"
 
 static bool is_tcp(const struct sock *sk)
 {
@@ -28,12 +29,12 @@ static int get_ptoken(struct sock *sk, u64 *ptoken)
 
 static int get_latch(struct sock *sk, struct ipsec_latch *latch)
 {
-	return is_tcp(sk) ? ipsec_latch_get(sk, latch) : -EOPNOTSUPP;
+	return is_tcp(sk) ? ipsec_latch_get(sk, latch) : ipsec_udp_latch_get(sk, latch);
 }
 
 static int set_latch(struct sock *sk, u32 flags)
 {
-	return is_tcp(sk) ? ipsec_latch_set(sk, flags) : -EOPNOTSUPP;
+	return is_tcp(sk) ? ipsec_latch_set(sk, flags) : ipsec_udp_latch_set(sk, flags);
 }
 
 static int sockopt_get(struct sock *sk, int option, void __user *user, int *len)

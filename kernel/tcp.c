@@ -72,6 +72,7 @@ struct ipsec_connection *ipsec_connection_create(struct ipsec_net *in, struct so
 
 	connection->sk = sk;
 	connection->state = state;
+	connection->epoch = sk->sk_protocol == IPPROTO_UDP ? sk->sk_txhash : 0;
 	connection->now = state == IPSEC_CONNECTION_CLEAR ? IPSEC_NOW_CLEAR : IPSEC_NOW_UNKNOWN;
 	err = rhashtable_lookup_insert_fast(&in->connections, &connection->node,
 					    connection_params);
@@ -86,6 +87,8 @@ struct ipsec_connection *ipsec_connection_create(struct ipsec_net *in, struct so
 	return connection;
 
 lost:
+	if (state == IPSEC_CONNECTION_CLEAR)
+		return NULL;	/* which is what no record means, too */
 	ipsec_count(in, IPSEC_COUNT_UNKNOWN_MEMORY);
 	WRITE_ONCE(in->lost, true);
 	return NULL;
@@ -115,7 +118,7 @@ void ipsec_connection_set(struct ipsec_net *in, struct ipsec_connection *connect
 			  struct ipsec_context *context)
 {
 	struct ipsec_context *former = connection->context;
-	bool was_latched = ipsec_connection_latched(connection);
+	bool was_latch = ipsec_connection_is_latch(connection);
 
 	if (connection->state == IPSEC_CONNECTION_OLD)
 		atomic_dec(&in->old_connections);
@@ -134,7 +137,7 @@ void ipsec_connection_set(struct ipsec_net *in, struct ipsec_connection *connect
 
 	/* pairs with the acquire in ipsec_tcp_ptoken() */
 	smp_store_release(&connection->state, state);
-	atomic_add(ipsec_connection_latched(connection) - was_latched, &in->latched);
+	atomic_add(ipsec_connection_is_latch(connection) - was_latch, &in->latched);
 }
 
 /**
@@ -148,10 +151,10 @@ void ipsec_connection_set(struct ipsec_net *in, struct ipsec_connection *connect
 void ipsec_connection_set_flags(struct ipsec_net *in, struct ipsec_connection *connection,
 				u8 flags)
 {
-	bool was_latched = ipsec_connection_latched(connection);
+	bool was_latch = ipsec_connection_is_latch(connection);
 
 	WRITE_ONCE(connection->flags, flags);
-	atomic_add(ipsec_connection_latched(connection) - was_latched, &in->latched);
+	atomic_add(ipsec_connection_is_latch(connection) - was_latch, &in->latched);
 }
 
 /**
@@ -163,7 +166,13 @@ void ipsec_connection_set_flags(struct ipsec_net *in, struct ipsec_connection *c
  */
 void ipsec_connection_remove(struct ipsec_net *in, struct ipsec_connection *connection)
 {
-	if (rhashtable_remove_fast(&in->connections, &connection->node, connection_params))
+	int err;
+
+	/* who comes by way of the table looks at datagram sockets under this lock */
+	spin_lock_bh(&in->lock);
+	err = rhashtable_remove_fast(&in->connections, &connection->node, connection_params);
+	spin_unlock_bh(&in->lock);
+	if (err)
 		return;
 	ipsec_connection_set(in, connection, IPSEC_CONNECTION_UNKNOWN, NULL);
 	kfree_rcu(connection, rcu);

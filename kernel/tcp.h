@@ -6,11 +6,12 @@
 #include <linux/ipsec_token.h>
 #include <linux/rcupdate.h>
 #include <linux/rhashtable-types.h>
+#include <net/sock.h>
+#include <net/tcp_states.h>
 
 struct ipsec_backlog;
 struct ipsec_context;
 struct ipsec_net;
-struct sock;
 
 enum ipsec_connection_state {
 	IPSEC_CONNECTION_OPENING,	/* handshake under way */
@@ -25,7 +26,8 @@ enum ipsec_connection_state {
 #define IPSEC_NOW_UNKNOWN	(~0UL)
 
 /**
- * struct ipsec_connection - a TCP connection not known to be in clear
+ * struct ipsec_connection - a TCP connection not known to be in clear, or a
+ *	connected datagram socket that is latched
  * @node: in &ipsec_net.connections
  * @sk: the socket
  * @state: enum ipsec_connection_state
@@ -36,6 +38,7 @@ enum ipsec_connection_state {
  * @broken: the latch is broken: enum ipsec_latch_reason, or 0
  * @reason: enum ipsec_latch_reason of the last packet that did not match
  * @refused: how many did not
+ * @epoch: which connection of a datagram socket it is; 0: TCP
  * @context: held; of the connection or of its accepted SYN
  * @latch: a successor of @context that is received under now, held; or NULL
  * @out: what is sent under, held unless it is @context; NULL: nothing yet
@@ -57,6 +60,7 @@ struct ipsec_connection {
 	u8 broken;
 	u8 reason;
 	u32 refused;
+	u32 epoch;
 	struct ipsec_context *context;
 	struct ipsec_context *latch;
 	struct ipsec_context *out;
@@ -76,7 +80,8 @@ void ipsec_connection_set_flags(struct ipsec_net *in, struct ipsec_connection *c
 				u8 flags);
 void ipsec_connection_remove(struct ipsec_net *in, struct ipsec_connection *connection);
 
-static inline bool ipsec_connection_latched(const struct ipsec_connection *connection)
+/* Is there a latch? What counts them asks this. */
+static inline bool ipsec_connection_is_latch(const struct ipsec_connection *connection)
 {
 	switch (READ_ONCE(connection->state)) {
 	case IPSEC_CONNECTION_OPENING:	/* data may have come with the SYN */
@@ -87,6 +92,16 @@ static inline bool ipsec_connection_latched(const struct ipsec_connection *conne
 	default:
 		return false;
 	}
+}
+
+/* Does it hold? That of a datagram socket ends when it is connected anew. */
+static inline bool ipsec_connection_latched(const struct ipsec_connection *connection)
+{
+	if (unlikely(connection->epoch) &&
+	    (READ_ONCE(connection->sk->sk_state) != TCP_ESTABLISHED ||
+	     READ_ONCE(connection->sk->sk_txhash) != connection->epoch))
+		return false;
+	return ipsec_connection_is_latch(connection);
 }
 
 int ipsec_tcp_ptoken(struct sock *sk, u64 *ptoken);

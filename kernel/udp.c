@@ -30,11 +30,9 @@
 #include "handle.h"
 #include "netns.h"
 #include "secpath.h"
+#include "tcp.h"
 #include "udp.h"
-
-/* &ipsec_udp.context_id where there is no context; ids count up from 1 */
-#define IPSEC_UDP_CLEAR		0UL
-#define IPSEC_UDP_UNKNOWN	(~0UL)
+#include "udp_latch.h"
 
 /**
  * struct ipsec_udp - a socket that opted in at least once
@@ -42,7 +40,8 @@
  * @sk: the socket, which outlives this
  * @destruct: its own destructor
  * @lock: guards @context_id and @connection
- * @context_id: what protected the last datagram from the connected peer
+ * @context_id: what protected the last datagram from the connected peer, or
+ *	IPSEC_NOW_*
  * @connection: to which connection that applies, 0: none
  * @rcu: frees it
  */
@@ -194,21 +193,17 @@ end:
 static __always_inline void udp_put_ptoken(struct sock *sk, struct msghdr *msg,
 					   const struct sk_buff *skb, bool v6)
 {
-	unsigned long context_id = IPSEC_UDP_CLEAR;
+	unsigned long context_id = IPSEC_NOW_CLEAR;
 	u64 ptoken = IPSEC_PTOKEN_NONE;
 
 	if (secpath_exists(skb)) {
-		const struct udp_skb_cb *cb = UDP_SKB_CB(skb);
 		struct ipsec_net *in = ipsec_net(sock_net(sk));
 		struct ipsec_context *context;
-		bool reassembled;
 
-		reassembled = ipsec_secpath_reassembled(skb, &cb->header.h4,
-							&cb->header.h6);
 		rcu_read_lock();
-		context = ipsec_secpath_context(in, skb, reassembled);
+		context = ipsec_secpath_datagram(in, skb);
 		if (IS_ERR(context)) {
-			context_id = IPSEC_UDP_UNKNOWN;
+			context_id = IPSEC_NOW_UNKNOWN;
 			ptoken = IPSEC_PTOKEN_UNKNOWN;
 		} else if (context) {
 			context_id = context->id;
@@ -339,6 +334,14 @@ again:
 	mib = ipv4 ? sock_net(sk)->mib.udp_statistics :
 		     sock_net(sk)->mib.udp_stats_in6;
 
+	if (unlikely(!ipsec_udp_latch_allows(sk, skb))) {
+		__sk_queue_drop_skb(sk, &udp_sk(sk)->reader_queue, skb, flags,
+				    udp_skb_destructor);
+		kfree_skb(skb);
+		cond_resched();
+		goto again;
+	}
+
 	ulen = !ipv4 && inet6_is_jumbogram(skb) ? skb->len : udp_skb_len(skb);
 	copied = len;
 	if (copied > ulen - off)
@@ -431,6 +434,7 @@ static void ipsec_udp_destruct(struct sock *sk)
 	struct ipsec_net *in = ipsec_net(sock_net(sk));
 	struct ipsec_udp *udp = udp_find(in, sk);
 
+	ipsec_udp_unlatch(in, sk);
 	sk->sk_destruct = udp->destruct;
 	rhashtable_remove_fast(&in->udp_sockets, &udp->node, udp_sockets_params);
 	kfree_rcu(udp, rcu);
@@ -551,6 +555,46 @@ int ipsec_udp_recvptoken_get(struct sock *sk)
 }
 
 /**
+ * ipsec_udp_connected - is it a connected socket that wants pTokens
+ * @sk: any socket
+ *
+ * Return: 0; -EOPNOTSUPP if it is neither UDP nor UDPv6; -EINVAL if it did not
+ * opt in; -ENOTCONN if it is not connected.
+ */
+int ipsec_udp_connected(const struct sock *sk)
+{
+	if (!udp_supported(sk))
+		return -EOPNOTSUPP;
+	if (!udp_opted_in(sk))
+		return -EINVAL;
+	if (READ_ONCE(sk->sk_state) != TCP_ESTABLISHED)
+		return -ENOTCONN;
+	return 0;
+}
+
+/**
+ * ipsec_udp_context_id - what the last datagram of a connection came under
+ * @in: where
+ * @sk: a connected socket that opted in
+ *
+ * Context: any but hard interrupts, under RCU.
+ * Return: id of the context, or IPSEC_NOW_*.
+ */
+unsigned long ipsec_udp_context_id(struct ipsec_net *in, struct sock *sk)
+{
+	struct ipsec_udp *udp = udp_find(in, sk);
+	unsigned long context_id = IPSEC_NOW_UNKNOWN;
+
+	if (udp) {
+		spin_lock(&udp->lock);
+		if (udp->connection == udp_connection(sk))
+			context_id = udp->context_id;
+		spin_unlock(&udp->lock);
+	}
+	return context_id;
+}
+
+/**
  * ipsec_udp_ptoken - what protected the last datagram from the connected peer
  * @sk: any socket, the caller holds a reference
  * @ptoken: where to put the answer, for the current process
@@ -564,30 +608,19 @@ int ipsec_udp_recvptoken_get(struct sock *sk)
 int ipsec_udp_ptoken(struct sock *sk, u64 *ptoken)
 {
 	struct ipsec_net *in = ipsec_net(sock_net(sk));
-	unsigned long context_id = IPSEC_UDP_UNKNOWN;
 	struct ipsec_context *context;
-	struct ipsec_udp *udp;
-	int err = 0;
+	unsigned long context_id;
+	int err;
 
-	if (!udp_supported(sk))
-		return -EOPNOTSUPP;
-	if (!udp_opted_in(sk))
-		return -EINVAL;
-	if (READ_ONCE(sk->sk_state) != TCP_ESTABLISHED)
-		return -ENOTCONN;
+	err = ipsec_udp_connected(sk);
+	if (err)
+		return err;
 
 	rcu_read_lock();
-	udp = udp_find(in, sk);
-	if (udp) {
-		spin_lock(&udp->lock);
-		if (udp->connection == udp_connection(sk))
-			context_id = udp->context_id;
-		spin_unlock(&udp->lock);
-	}
-
-	if (context_id == IPSEC_UDP_UNKNOWN) {
+	context_id = ipsec_udp_context_id(in, sk);
+	if (context_id == IPSEC_NOW_UNKNOWN) {
 		err = -ENODATA;
-	} else if (context_id == IPSEC_UDP_CLEAR) {
+	} else if (context_id == IPSEC_NOW_CLEAR) {
 		*ptoken = IPSEC_PTOKEN_NONE;
 	} else {
 		context = ipsec_context_by_id(in, context_id);

@@ -9,6 +9,8 @@ struct sock;
 
 int ipsec_udp_recvptoken_set(struct sock *sk, bool on);
 int ipsec_udp_recvptoken_get(struct sock *sk);
+int ipsec_udp_connected(const struct sock *sk);
+unsigned long ipsec_udp_context_id(struct ipsec_net *in, struct sock *sk);
 int ipsec_udp_ptoken(struct sock *sk, u64 *ptoken);
 
 int ipsec_udp_init_net(struct ipsec_net *in);

@@ -135,6 +135,7 @@ static struct answer {
 	uint64_t trusted;	/* a bit for each algorithm listed */
 	unsigned int algorithms;
 	uint32_t linger;
+	uint8_t latch_mode;
 	uint64_t context_id;	/* of the last context told of */
 	bool has_token;
 } answer;
@@ -233,6 +234,9 @@ static inline void read_reply(const struct nlmsghdr *nlh)
 		case IPSEC_A_LINGER:
 			answer.linger = mnl_attr_get_u32(attr);
 			break;
+		case IPSEC_A_LATCH_MODE:
+			answer.latch_mode = mnl_attr_get_u8(attr);
+			break;
 		case IPSEC_A_PTOKEN:
 			answer.has_token = mnl_attr_get_u64(attr);
 			break;
@@ -309,6 +313,7 @@ struct state {
 	uint64_t trusted;
 	unsigned int algorithms;
 	uint32_t linger;
+	uint8_t latch_mode;
 };
 
 static struct state before;
@@ -324,6 +329,7 @@ static inline void state_read(struct mnl_socket *nl, struct state *state)
 	state->algorithms = answer.algorithms;
 	ask(nl, IPSEC_CMD_CONFIG_GET, 0, NULL, 0);
 	state->linger = answer.linger;
+	state->latch_mode = answer.latch_mode;
 }
 
 /* @refused: how many tokens have been refused meanwhile */
@@ -343,6 +349,8 @@ static inline void state_check(struct mnl_socket *nl, unsigned int refused)
 		complain("# the list of algorithms has changed\n");
 	if (now.linger != before.linger)
 		complain("# linger: %u, was %u\n", now.linger, before.linger);
+	if (now.latch_mode != before.latch_mode)
+		complain("# latch mode: %u, was %u\n", now.latch_mode, before.latch_mode);
 	before = now;
 }
 
@@ -355,6 +363,7 @@ static const struct command {
 	bool admin;
 	uint16_t policy;	/* highest attribute that there is a policy for */
 	struct attr attrs[2];	/* of a good request, which would change something */
+	bool either;		/* one of them would do */
 } commands[] = {
 	{ "PTOKEN_GET", IPSEC_CMD_PTOKEN_GET, 0, false, IPSEC_A_PTOKEN,
 	  { { IPSEC_A_PTOKEN, 8, &ptoken } } },
@@ -366,8 +375,9 @@ static const struct command {
 	{ "CONTEXT_GET dump", IPSEC_CMD_CONTEXT_GET, DUMP, true, IPSEC_A_CONTEXT_ID },
 	{ "SOCKET_GET", IPSEC_CMD_SOCKET_GET, DUMP, true, IPSEC_A_PAD },
 	{ "CONFIG_GET", IPSEC_CMD_CONFIG_GET, 0, true, IPSEC_A_PAD },
-	{ "CONFIG_SET", IPSEC_CMD_CONFIG_SET, 0, true, IPSEC_A_LINGER,
-	  { U32(IPSEC_A_LINGER, 77) } },
+	{ "CONFIG_SET", IPSEC_CMD_CONFIG_SET, 0, true, IPSEC_A_LATCH_MODE,
+	  { U32(IPSEC_A_LINGER, 77), U8(IPSEC_A_LATCH_MODE, IPSEC_LATCH_OFF) }, true },
+	{ "LATCH_GET", IPSEC_CMD_LATCH_GET, DUMP, true, IPSEC_A_PAD },
 	{ "STATS_GET", IPSEC_CMD_STATS_GET, 0, true, IPSEC_A_PAD },
 };
 

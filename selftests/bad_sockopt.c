@@ -347,33 +347,53 @@ static const struct subject {
 	int get_recvptoken;
 	int set_recvptoken;
 	int recvptoken;		/* the value it has */
+	int get_latch;
+	int set_latch;
+	struct ipsec_latch latch;	/* the value it has */
 } subjects[] = {
 #define NO	EOPNOTSUPP
-	{ "TCP unconnected",		tcp_unconnected,	ENOTCONN, NO, NO },
-	{ "TCP bound",			tcp_bound,		ENOTCONN, NO, NO },
-	{ "TCP listening",		tcp_listening,		ENOTCONN, NO, NO },
-	{ "TCP connecting",		tcp_syn_sent,		ENOTCONN, NO, NO },
-	{ "TCP connected",		tcp_connected,		0, NO, NO },
-	{ "TCP accepted",		tcp_accepted,		0, NO, NO },
-	{ "TCP shut down",		tcp_shut_down,		0, NO, NO },
-	{ "TCP shut down by its peer",	tcp_shut_down_by_peer,	0, NO, NO },
-	{ "TCP shut down by both",	tcp_shut_down_by_both,	ENOTCONN, NO, NO },
-	{ "TCP reset",			tcp_reset,		ENOTCONN, NO, NO },
-	{ "TCP disconnected",		tcp_disconnected,	ENOTCONN, NO, NO },
-	{ "TCP connected again",	tcp_connected_again,	0, NO, NO },
+#define LATCH(get, set, state, now)	(get), (set), { (state), 0, 0, 0, (now) }
+#define NO_LATCH(error)			LATCH(error, error, 0, 0)
+#define LISTENER	IPSEC_LATCH_LISTENER
+#define UNKNOWN		IPSEC_PTOKEN_UNKNOWN
+	{ "TCP unconnected",		tcp_unconnected,	ENOTCONN, NO, NO,
+	  0, NO_LATCH(ENOTCONN) },
+	{ "TCP bound",			tcp_bound,		ENOTCONN, NO, NO,
+	  0, NO_LATCH(ENOTCONN) },
+	{ "TCP listening",		tcp_listening,		ENOTCONN, NO, NO,
+	  0, LATCH(0, ENOTCONN, LISTENER, UNKNOWN) },
+	{ "TCP connecting",		tcp_syn_sent,		ENOTCONN, NO, NO,
+	  0, NO_LATCH(ENOTCONN) },
+	{ "TCP connected",		tcp_connected,		0, NO, NO, 0, NO_LATCH(0) },
+	{ "TCP accepted",		tcp_accepted,		0, NO, NO, 0, NO_LATCH(0) },
+	{ "TCP shut down",		tcp_shut_down,		0, NO, NO, 0, NO_LATCH(0) },
+	{ "TCP shut down by its peer",	tcp_shut_down_by_peer,	0, NO, NO,
+	  0, NO_LATCH(0) },
+	{ "TCP shut down by both",	tcp_shut_down_by_both,	ENOTCONN, NO, NO,
+	  0, NO_LATCH(ENOTCONN) },
+	{ "TCP reset",			tcp_reset,		ENOTCONN, NO, NO,
+	  0, NO_LATCH(ENOTCONN) },
+	{ "TCP disconnected",		tcp_disconnected,	ENOTCONN, NO, NO,
+	  0, NO_LATCH(ENOTCONN) },
+	{ "TCP connected again",	tcp_connected_again,	0, NO, NO, 0, NO_LATCH(0) },
 
-	{ "UDP",			udp_unconnected,	EINVAL },
-	{ "UDP connected",		udp_connected,		EINVAL },
-	{ "UDP opted in",		udp_opted_in,		ENOTCONN, 0, 0, 1 },
-	{ "UDP opted in and connected",	udp_opted_in_connected,	ENODATA, 0, 0, 1 },
-	{ "UDP that has received",	udp_received,		0, 0, 0, 1 },
-	{ "UDP disconnected",		udp_disconnected,	ENOTCONN, 0, 0, 1 },
-	{ "UDP opted out",		udp_opted_out,		EINVAL },
+	{ "UDP",			udp_unconnected,	EINVAL, 0, 0, 0, NO_LATCH(EINVAL) },
+	{ "UDP connected",		udp_connected,		EINVAL,
+	  0, 0, 0, NO_LATCH(EINVAL) },
+	{ "UDP opted in",		udp_opted_in,		ENOTCONN, 0, 0, 1,
+	  NO_LATCH(ENOTCONN) },
+	{ "UDP opted in and connected",	udp_opted_in_connected,	ENODATA, 0, 0, 1,
+	  LATCH(0, ENODATA, 0, UNKNOWN) },
+	{ "UDP that has received",	udp_received,		0, 0, 0, 1, NO_LATCH(0) },
+	{ "UDP disconnected",		udp_disconnected,	ENOTCONN, 0, 0, 1,
+	  NO_LATCH(ENOTCONN) },
+	{ "UDP opted out",		udp_opted_out,		EINVAL,
+	  0, 0, 0, NO_LATCH(EINVAL) },
 
-	{ "UDP-Lite",			udplite,		NO, NO, NO },
-	{ "ping",			ping,			NO, NO, NO },
-	{ "SCTP",			sctp,			NO, NO, NO },
-	{ "raw",			raw,			NO, NO, NO },
+	{ "UDP-Lite",			udplite,		NO, NO, NO, 0, NO_LATCH(NO) },
+	{ "ping",			ping,			NO, NO, NO, 0, NO_LATCH(NO) },
+	{ "SCTP",			sctp,			NO, NO, NO, 0, NO_LATCH(NO) },
+	{ "raw",			raw,			NO, NO, NO, 0, NO_LATCH(NO) },
 };
 
 /* ------------------------------------------------------------------ buffers */
@@ -443,7 +463,7 @@ static const int lengths[] = { INT_MIN, -1, 0, 1, 3, 4, 7, 8, 9, 64, INT_MAX };
 } while (0)
 
 /* An option of @size bytes, which this socket answers with @error. */
-static void test_get(int fd, int level, int option, int size, int error, int64_t value)
+static void test_get(int fd, int level, int option, int size, int error, const void *value)
 {
 	static const char what[] = "get";
 	const struct buffer *b;
@@ -456,7 +476,7 @@ static void test_get(int fd, int level, int option, int size, int error, int64_t
 			pages_fill();
 			length = lengths[i];
 			wanted = lengths[i] < size ? EINVAL : error;
-			if (!wanted && !b->writable)
+			if (!wanted && (!b->writable || b->offset + size > PAGE))
 				wanted = EFAULT;
 			EXPECT(wanted, getsockopt(fd, level, option, buffer_of(b), &length),
 			       b->what, lengths[i]);
@@ -465,7 +485,7 @@ static void test_get(int fd, int level, int option, int size, int error, int64_t
 					 (int)length);
 			pages_check(b->what, lengths[i], b->offset,
 				    wanted && wanted != EFAULT ? 0 : size);
-			if (!wanted && memcmp(pages + b->offset, &value, size))
+			if (!wanted && memcmp(pages + b->offset, value, size))
 				complain("# get %s: not the value\n", b->what);
 		}
 	}
@@ -582,7 +602,7 @@ static void test_neighbours(int fd, int level)
 		       setsockopt(fd, levels[i], IPSEC_SO_RECVPTOKEN, &value, sizeof(value)),
 		       "set at another level", levels[i]);
 	}
-	for (option = IPSEC_SO_PTOKEN - 1; option <= IPSEC_SO_RECVPTOKEN + 1; option += 3) {
+	for (option = IPSEC_SO_PTOKEN - 1; option <= IPSEC_SO_LATCH + 1; option += 4) {
 		length = sizeof(value);
 		EXPECT(ENOPROTOOPT, getsockopt(fd, level, option, &value, &length),
 		       "get another option", option);
@@ -591,18 +611,52 @@ static void test_neighbours(int fd, int level)
 	}
 }
 
+static void test_set_latch(int fd, int level, int error)
+{
+	static const uint32_t bad[] = { 4, 5, 1U << 31, ~0U };
+	const struct buffer *b;
+	uint32_t flags = IPSEC_LATCH_F_ON;
+	unsigned int i;
+
+	for (b = buffers; b < buffers + ARRAY_SIZE(buffers); b++) {
+		for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+			if (lengths[i] >= 4 && b->readable)
+				continue;
+			EXPECT(lengths[i] < 4 ? EINVAL : EFAULT,
+			       setsockopt(fd, level, IPSEC_SO_LATCH, buffer_of(b), lengths[i]),
+			       "set latch", lengths[i]);
+		}
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		if (!setsockopt(fd, level, IPSEC_SO_LATCH, &bad[i], 4) ||
+		    (errno != EINVAL && errno != error))
+			complain("# set latch %#x: %s\n", bad[i], strerror(errno));
+	EXPECT(error, setsockopt(fd, level, IPSEC_SO_LATCH, &flags, sizeof(flags)),
+	       "set latch", flags);
+	/* and off again, where it was set */
+	flags = 0;
+	if (!error)
+		EXPECT(0, setsockopt(fd, level, IPSEC_SO_LATCH, &flags, sizeof(flags)),
+		       "set latch", flags);
+}
+
 static void test_level(const struct subject *s, int level)
 {
+	static const uint64_t none = IPSEC_PTOKEN_NONE;
+	static const int off;
 	int fd = s->open();
 
-	test_get(fd, level, IPSEC_SO_PTOKEN, 8, s->get_ptoken, IPSEC_PTOKEN_NONE);
-	test_get(fd, level, IPSEC_SO_RECVPTOKEN, 4, s->get_recvptoken, s->recvptoken);
+	test_get(fd, level, IPSEC_SO_PTOKEN, 8, s->get_ptoken, &none);
+	test_get(fd, level, IPSEC_SO_RECVPTOKEN, 4, s->get_recvptoken, &s->recvptoken);
 	test_set_ptoken(fd, level);
-	test_get(fd, level, IPSEC_SO_PTOKEN, 8, s->get_ptoken, IPSEC_PTOKEN_NONE);
+	test_get(fd, level, IPSEC_SO_PTOKEN, 8, s->get_ptoken, &none);
+	test_get(fd, level, IPSEC_SO_LATCH, sizeof(s->latch), s->get_latch, &s->latch);
+	test_set_latch(fd, level, s->set_latch);
+	test_get(fd, level, IPSEC_SO_LATCH, sizeof(s->latch), s->get_latch, &s->latch);
 	test_neighbours(fd, level);
 	/* ends with turning it off */
 	test_set_recvptoken(fd, level, s->set_recvptoken);
-	test_get(fd, level, IPSEC_SO_RECVPTOKEN, 4, s->get_recvptoken, 0);
+	test_get(fd, level, IPSEC_SO_RECVPTOKEN, 4, s->get_recvptoken, &off);
 	close(fd);
 }
 
