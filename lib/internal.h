@@ -187,6 +187,10 @@ void ipsec_leave(struct ipsec *ipsec);
 int ipsec_fail(struct ipsec *ipsec, int err, const char *format, ...)
 	__attribute__((__format__(__printf__, 3, 4)));
 
+/* socket.c */
+
+int ipsec_socket_error(int fd, int err);
+
 /* netlink.c: all of these with the lock of the handle held */
 
 /* a nest holds at most 64 KiB, and next to it there are a few numbers */

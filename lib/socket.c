@@ -7,15 +7,23 @@
 #include <string.h>
 #include <ipsec/token.h>
 
+#include "internal.h"
+
 #ifndef SOL_IPV6
 #define SOL_IPV6 41
 #endif
 
-/*
+/**
+ * ipsec_socket_error() - what the failure of a socket option means
+ * @fd: the socket
+ * @err: negative errno value
+ *
  * "No such option" is what any socket says that never reaches the kernel
  * module, and some of them never would.
+ *
+ * Return: a negative errno value.
  */
-static int socket_error(int fd, int err)
+int ipsec_socket_error(int fd, int err)
 {
 	socklen_t len = sizeof(int);
 	int domain;
@@ -43,7 +51,7 @@ int ipsec_ptoken_from_fd(int fd, ipsec_ptoken_t *ptoken)
 	socklen_t len = sizeof(value);
 
 	if (getsockopt(fd, SOL_IP, IPSEC_SO_PTOKEN, &value, &len))
-		return socket_error(fd, -errno);
+		return ipsec_socket_error(fd, -errno);
 	if (len != sizeof(value))
 		return -EPROTO;
 	if (value == IPSEC_PTOKEN_UNKNOWN)
@@ -65,7 +73,7 @@ int ipsec_recvptoken_set(int fd, bool on)
 	int value = on;
 
 	if (setsockopt(fd, SOL_IP, IPSEC_SO_RECVPTOKEN, &value, sizeof(value)))
-		return socket_error(fd, -errno);
+		return ipsec_socket_error(fd, -errno);
 	return 0;
 }
 
@@ -81,7 +89,7 @@ int ipsec_recvptoken_get(int fd)
 	socklen_t len = sizeof(value);
 
 	if (getsockopt(fd, SOL_IP, IPSEC_SO_RECVPTOKEN, &value, &len))
-		return socket_error(fd, -errno);
+		return ipsec_socket_error(fd, -errno);
 	return len == sizeof(value) ? !!value : -EPROTO;
 }
 

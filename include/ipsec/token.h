@@ -256,6 +256,12 @@ int ipsec_itoken_channel_binding(const struct ipsec_itoken *itoken, const void *
 				 size_t *size) IPSEC_MUST_CHECK;
 const char *ipsec_auth_method_name(int method);
 
+/* latching: what keeps a connection to its protection? */
+int ipsec_latch_get(int fd, struct ipsec_latch *latch) IPSEC_MUST_CHECK;
+int ipsec_latch_set(int fd, uint32_t flags) IPSEC_MUST_CHECK;
+const char *ipsec_latch_state_name(int state);
+const char *ipsec_latch_reason_text(int reason);
+
 #ifdef __cplusplus
 }
 #endif
