@@ -285,7 +285,7 @@ struct ipsec_context *ipsec_context_add_path(struct ipsec_net *in,
 					     const struct ipsec_path_key *key)
 {
 	enum ipsec_counter cause = IPSEC_COUNT_UNKNOWN_MEMORY;
-	struct ipsec_context *context, *fresh;
+	struct ipsec_context *context = NULL, *fresh;
 	enum ipsec_cmd event = IPSEC_CMD_UNSPEC;
 	struct ipsec_path *path, *old;
 
