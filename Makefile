@@ -155,9 +155,16 @@ check demo bench shell: packages
 	+@$(MAKE) --no-print-directory -s all
 	@$(MAKE) --no-print-directory run-$@
 
+# The module with which selftests/fault.sh makes allocations fail.
+fail: module
+	@mkdir -p $(dir $(MODULE))fail
+	@touch $(dir $(MODULE))fail/Makefile
+	+@$(MAKE) -s -C $(KDIR) M=$(dir $(MODULE))fail src=$(CURDIR)/selftests/qemu/fail W=1 modules
+
 # Under emulation these kernels are several times slower.
 check-debug: packages
 	+@dir=$$(selftests/qemu/debug-kernel.sh $(or $(FLAVOUR),kasan)) && \
+	$(MAKE) --no-print-directory -s fail KDIR=$$dir/build && \
 	$(MAKE) --no-print-directory check FLAVOUR=$(or $(FLAVOUR),kasan) \
 		KDIR=$$dir/build KERNEL=$$dir/bzImage GUESTMODULES=$$dir/lib/modules \
 		LOG=$(or $(LOG),$(BUILD)/log-$(or $(FLAVOUR),kasan)) \
@@ -212,6 +219,6 @@ distclean:
 -include $(wildcard $(foreach d,lib lib/examples tools tools/tokend selftests \
 	selftests/helpers,$(BUILD)/$d/*.d))
 
-.PHONY: all help module lib examples tools selftests packages check check-debug demo bench \
+.PHONY: all help module fail lib examples tools selftests packages check check-debug demo bench \
 	shell run-check run-demo run-bench run-shell lint install clean distclean
 .DELETE_ON_ERROR:
