@@ -15,7 +15,6 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/pfkeyv2.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -442,20 +441,9 @@ static int try_algorithm_set(void)
 	return ret ?: heard(0, 0) ?: heard(1, 0);
 }
 
-static void put_pair(struct nlmsghdr *nlh)
+static void put_sas(struct nlmsghdr *nlh)
 {
-	struct nlattr *nest;
-	in_addr_t to;
-	int from;
-
-	for (from = LEFT; from <= RIGHT; from++) {
-		to = inet_addr(addresses[!from]);
-		nest = mnl_attr_nest_start(nlh, IPSEC_A_SA);
-		mnl_attr_put_u8(nlh, IPSEC_SA_REF_A_SATYPE, SADB_SATYPE_ESP);
-		mnl_attr_put(nlh, IPSEC_SA_REF_A_DESTINATION, sizeof(to), &to);
-		mnl_attr_put_u32(nlh, IPSEC_SA_REF_A_SPI, htonl(spi + from));
-		mnl_attr_nest_end(nlh, nest);
-	}
+	put_pair(nlh, spi);
 }
 
 static void put_binding(struct nlmsghdr *nlh)
@@ -466,7 +454,7 @@ static void put_binding(struct nlmsghdr *nlh)
 	mnl_attr_put(nlh, IPSEC_IDENTITY_A_ITOKEN, sizeof(itoken), itoken);
 	mnl_attr_put_u8(nlh, IPSEC_IDENTITY_A_METHOD, IPSEC_AUTH_PKIX_INLINE);
 	mnl_attr_nest_end(nlh, nest);
-	put_pair(nlh);
+	put_sas(nlh);
 }
 
 static int try_bind(void)
@@ -486,7 +474,7 @@ static void before_bound(void)
 
 static int try_unbind(void)
 {
-	int ret = request(RIGHT, IPSEC_CMD_IDENTITY_UNBIND, NLM_F_ACK, put_pair, NULL, NULL);
+	int ret = request(RIGHT, IPSEC_CMD_IDENTITY_UNBIND, NLM_F_ACK, put_sas, NULL, NULL);
 
 	return ret ?: heard(0, 0) ?: heard(1, 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The hosts left and right, their SAs, their sockets, and what they are told of
- * these: for helpers/fault.c. The policies are those of lib.sh for esp-gcm over
+ * these: for helpers/fault.c and turmoil.c. The policies are those of lib.sh for esp-gcm over
  * IPv4.
  */
 #ifndef HOSTS_H
@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ipsec.h>
+#include <linux/pfkeyv2.h>
 #include <linux/xfrm.h>
 #include <sched.h>
 #include <string.h>
@@ -30,7 +31,7 @@ static int netns[2];
 
 static struct ipsec *ipsec[2];
 
-static void hosts_open(void)
+static inline void hosts_open(void)
 {
 	netns[LEFT] = open("/run/netns/left", O_RDONLY | O_CLOEXEC);
 	netns[RIGHT] = open("/run/netns/right", O_RDONLY | O_CLOEXEC);
@@ -38,7 +39,7 @@ static void hosts_open(void)
 		err(1, "/run/netns");
 }
 
-static void enter(int host)
+static inline void enter(int host)
 {
 	if (setns(netns[host], CLONE_NEWNET))
 		err(1, "setns");
@@ -48,7 +49,7 @@ static void enter(int host)
 static unsigned int selector;
 static uint32_t spi = 0x10000;
 
-static void xfrm_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, const char *what)
+static inline void xfrm_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, const char *what)
 {
 	_Alignas(8) char answer[4096] = "";
 	const struct nlmsgerr *error = mnl_nlmsg_get_payload((struct nlmsghdr *)answer);
@@ -61,7 +62,7 @@ static void xfrm_talk(struct mnl_socket *nl, struct nlmsghdr *nlh, const char *w
 		errx(1, "%s: %s", what, strerror(-error->error));
 }
 
-static struct mnl_socket *xfrm_open(int host)
+static inline struct mnl_socket *xfrm_open(int host)
 {
 	struct mnl_socket *nl;
 
@@ -72,7 +73,7 @@ static struct mnl_socket *xfrm_open(int host)
 	return nl;
 }
 
-static void sa_add(struct mnl_socket *nl, int from)
+static inline void sa_add(struct mnl_socket *nl, int from)
 {
 	_Alignas(8) char buffer[1024];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
@@ -109,7 +110,7 @@ static void sa_add(struct mnl_socket *nl, int from)
 	xfrm_talk(nl, nlh, "XFRM_MSG_NEWSA");
 }
 
-static void sas_flush(void)
+static inline void sas_flush(void)
 {
 	struct xfrm_usersa_flush *flush;
 	_Alignas(8) char buffer[128];
@@ -129,7 +130,7 @@ static void sas_flush(void)
 }
 
 /* Others of the same kind take the place of the SAs. */
-static void sas_renew(void)
+static inline void sas_renew(void)
 {
 	struct mnl_socket *nl;
 	int host;
@@ -145,10 +146,27 @@ static void sas_renew(void)
 }
 
 /* Others of a kind that there has not been take the place of the SAs. */
-static void sas_fresh(void)
+static inline void sas_fresh(void)
 {
 	selector++;
 	sas_renew();
+}
+
+/* Name the SAs whose SPIs are counted from @of, in a request. */
+static inline void put_pair(struct nlmsghdr *nlh, uint32_t of)
+{
+	struct nlattr *nest;
+	in_addr_t to;
+	int from;
+
+	for (from = LEFT; from <= RIGHT; from++) {
+		to = inet_addr(addresses[!from]);
+		nest = mnl_attr_nest_start(nlh, IPSEC_A_SA);
+		mnl_attr_put_u8(nlh, IPSEC_SA_REF_A_SATYPE, SADB_SATYPE_ESP);
+		mnl_attr_put(nlh, IPSEC_SA_REF_A_DESTINATION, sizeof(to), &to);
+		mnl_attr_put_u32(nlh, IPSEC_SA_REF_A_SPI, htonl(of + from));
+		mnl_attr_nest_end(nlh, nest);
+	}
 }
 
 /* ------------------------------------------------------------------- traffic */
@@ -158,7 +176,7 @@ static ipsec_ptoken_t told[2];
 static int told_by[2], told_count;
 
 /* Of what is protected. Return: 0; an error; CONFUSED if it is said to be in clear. */
-static int judge(int host, int ret, ipsec_ptoken_t ptoken)
+static inline int judge(int host, int ret, ipsec_ptoken_t ptoken)
 {
 	if (ret)
 		return ret;
@@ -171,7 +189,7 @@ static int judge(int host, int ret, ipsec_ptoken_t ptoken)
 	return 0;
 }
 
-static bool told_is_true(void)
+static inline bool told_is_true(void)
 {
 	int i;
 
@@ -184,7 +202,7 @@ static bool told_is_true(void)
 	return true;
 }
 
-static struct sockaddr_in address(int host)
+static inline struct sockaddr_in address(int host)
 {
 	return (struct sockaddr_in) {
 		.sin_family = AF_INET,
@@ -193,7 +211,7 @@ static struct sockaddr_in address(int host)
 	};
 }
 
-static int socket_of(int host, int type)
+static inline int socket_of(int host, int type)
 {
 	struct timeval timeout = { .tv_sec = PATIENCE / 1000 };
 	struct linger abort = { .l_onoff = 1 };
@@ -213,7 +231,7 @@ static int socket_of(int host, int type)
 static int client = -1, server = -1;		/* of datagrams, at left and at right */
 static int connection[2] = { -1, -1 };
 
-static void be_receiving(void)
+static inline void be_receiving(void)
 {
 	struct sockaddr_in to = address(RIGHT);
 	int ret;
@@ -230,7 +248,7 @@ static void be_receiving(void)
 		errx(1, "opt-in: %s", strerror(-ret));
 }
 
-static int receive(void)
+static inline int receive(void)
 {
 	char control[IPSEC_PTOKEN_CMSG_SPACE], data[16];
 	struct iovec iov = { data, sizeof(data) };
@@ -249,7 +267,7 @@ static int receive(void)
 	return judge(RIGHT, ret, ptoken);
 }
 
-static void connection_close(void)
+static inline void connection_close(void)
 {
 	int host;
 
@@ -260,7 +278,7 @@ static void connection_close(void)
 	}
 }
 
-static int connection_open(void)
+static inline int connection_open(void)
 {
 	struct sockaddr_in to = address(RIGHT);
 	int listener = socket_of(RIGHT, SOCK_STREAM), ret = 0;
@@ -274,7 +292,7 @@ static int connection_open(void)
 	return ret;
 }
 
-static int connection_tokens(void)
+static inline int connection_tokens(void)
 {
 	ipsec_ptoken_t ptoken = IPSEC_PTOKEN_NONE;
 	int host, ret, first = 0;
@@ -289,7 +307,7 @@ static int connection_tokens(void)
 	return first;
 }
 
-static int connection_works(void)
+static inline int connection_works(void)
 {
 	char data;
 
@@ -299,7 +317,7 @@ static int connection_works(void)
 	return 0;
 }
 
-static void sockets_close(void)
+static inline void sockets_close(void)
 {
 	connection_close();
 	if (server >= 0) {
