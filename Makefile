@@ -33,6 +33,7 @@ help:
 	@echo 'make demo         watch it work in a guest'
 	@echo 'make check        all tests in a guest; TESTS="a b" SMP=2 MEM=1G'
 	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
+	@echo 'make check-race   all at once, in disorder, on that kernel; DURATION=600 seconds'
 	@echo 'make bench        count instructions in a guest, into build/bench.json'
 	@echo 'make shell        a shell in the same guest, module loaded'
 	@echo 'make lint         checkpatch, sparse, W=1, kernel-doc, cppcheck, ...'
@@ -145,7 +146,7 @@ $(BUILD)/selftests/%_m32: selftests/%.c $(KSELFTEST)/kselftest.h
 
 export TOP := $(CURDIR)
 export BUILD MODULE KVER KERNEL GUESTMODULES SMP MEM LOG
-export KDIR FLAVOUR PATIENCE
+export KDIR FLAVOUR PATIENCE DURATION
 
 packages:
 	@selftests/qemu/packages.sh
@@ -155,13 +156,26 @@ check demo bench shell: packages
 	+@$(MAKE) --no-print-directory -s all
 	@$(MAKE) --no-print-directory run-$@
 
+# The module with which selftests/fault.sh makes allocations fail.
+fail: module
+	@mkdir -p $(dir $(MODULE))fail
+	@touch $(dir $(MODULE))fail/Makefile
+	+@$(MAKE) -s -C $(KDIR) M=$(dir $(MODULE))fail src=$(CURDIR)/selftests/qemu/fail W=1 modules
+
 # Under emulation these kernels are several times slower.
 check-debug: packages
 	+@dir=$$(selftests/qemu/debug-kernel.sh $(or $(FLAVOUR),kasan)) && \
+	$(MAKE) --no-print-directory -s fail KDIR=$$dir/build && \
 	$(MAKE) --no-print-directory check FLAVOUR=$(or $(FLAVOUR),kasan) \
 		KDIR=$$dir/build KERNEL=$$dir/bzImage GUESTMODULES=$$dir/lib/modules \
 		LOG=$(or $(LOG),$(BUILD)/log-$(or $(FLAVOUR),kasan)) \
 		MEM=$(or $(MEM),2G) PATIENCE=$(or $(PATIENCE),6)
+
+# The test of this name as long as one likes.
+check-race:
+	+@duration=$(or $(DURATION),600) && \
+	$(MAKE) --no-print-directory check-debug TESTS=race DURATION=$$duration \
+		PATIENCE=$$((duration / 20 + 6))
 
 run-check:
 	@selftests/qemu/check.sh $(TESTS)
@@ -212,6 +226,6 @@ distclean:
 -include $(wildcard $(foreach d,lib lib/examples tools tools/tokend selftests \
 	selftests/helpers,$(BUILD)/$d/*.d))
 
-.PHONY: all help module lib examples tools selftests packages check check-debug demo bench \
+.PHONY: all help module fail lib examples tools selftests packages check check-debug check-race demo bench \
 	shell run-check run-demo run-bench run-shell lint install clean distclean
 .DELETE_ON_ERROR:

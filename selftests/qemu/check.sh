@@ -8,7 +8,9 @@
 #
 # Flags of the list that are dealt with here, the others in guest-run.sh:
 #	host    run on the host, without a guest
-#	debug   only on a kernel of make check-debug: FLAVOUR is set
+#	debug   only on a kernel of make check-debug: FLAVOUR is set. Then what
+#		runs on the host without this flag is left out: it has nothing
+#		to do with the kernel.
 #	smp=N   boot for it a guest with N processors
 #
 # PATIENCE is what to multiply every timeout with.
@@ -45,7 +47,8 @@ if ! awk -v want="$*" -v dir="$LOG" -v smp="$SMP" -v patience="$PATIENCE" \
 		known[$1] = 1
 		if (n && !($1 in wanted))
 			next
-		if (!flavour && /[ \t]debug([ \t]|$)/)
+		debug = /[ \t]debug([ \t]|$)/
+		if (!flavour && debug || flavour && !debug && /[ \t]host([ \t]|$)/)
 			next
 		group = smp
 		for (i = 3; i <= NF; i++) {

@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Memory runs out: each allocation in the module is made to fail, one at a time
+# (helpers/fault.c), and no place in its code that allocates is forgotten.
+
+# shellcheck source=lib.sh
+. selftests/lib.sh
+
+sites=$TMPDIR/sites
+
+# allocations: where the module calls what allocates, as the kernel prints it,
+# which is by the address that the call returns to
+allocations() {
+	objdump -dr --no-show-raw-insn "$MODULE" | awk '
+		/^[0-9a-f]+ <.*>:$/ { base = $1; name = substr($2, 2, length($2) - 3) }
+		called && /^ *[0-9a-f]+:\t[a-z]/ { print name, base, substr($1, 1, length($1) - 1) }
+		{ called = 0 }
+		/\t(__kmalloc|kmalloc_trace|kvmalloc_node|kmem_cache_alloc|__alloc_percpu|__alloc_skb)-0x/ {
+			called = 1
+		}' |
+	while read -r name base address; do
+		printf '%s+0x%x\n' "$name" $((0x$address - 0x$base))
+	done | sort -u
+}
+
+insmod "$(dirname "$MODULE")/fail/fail.ko" || exit
+net_up
+ipsec_up esp-gcm 4
+"$HELPERS/fault" "$MODULE" "$sites"
+diag "$(sort "$sites" | uniq -c)"
+wanted=$(allocations)
+diag "$(wc -l <<<"$wanted") places that allocate"
+is "$(comm -23 <(echo "$wanted") <(sed 's/^[^ ]* //; s,/.*,,' "$sites" | sort -u))" "" \
+	"each place that allocates has failed"
+rmmod fail
+finish

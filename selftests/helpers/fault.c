@@ -1,0 +1,659 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fault MODULE SITES - what the module does while one of its allocations fails
+ *
+ * Each path through the module is tried again and again: the first time its
+ * first allocation, or copy from or to user space, fails, then its second, until
+ * a try ends without that any failed. selftests/qemu/fail does it. Each time the
+ * path must end with one of the errors listed for it or else with the right
+ * answer, never with a claim that is false, and be good when tried once more.
+ * When a path is through, nothing of what it made may be left.
+ *
+ * Runs with the hosts and the policies of lib.sh for esp-gcm over IPv4, and makes
+ * its own SAs. What failed, and where, is written to the file SITES.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hosts.h"
+
+#define MOST		300	/* tries of a path */
+#define SILENT		(-ETIME)	/* nobody was told, nor that something is lost */
+
+static const char *module, *path_name;
+static FILE *sites;
+static int results;
+
+static void result(bool good, const char *text)
+{
+	printf("%sok %d %s: %s\n", good ? "" : "not ", ++results, path_name, text);
+	fflush(stdout);
+}
+
+static void diag(const char *text, const char *error)
+{
+	printf("# %s: %s%s%s\n", path_name, text, *error ? ": " : "", error);
+	fflush(stdout);
+}
+
+/* ----------------------------------------------------------------- failing */
+
+static void parameter_write(const char *name, unsigned int value)
+{
+	char path[80], text[16];
+	int fd, len;
+
+	snprintf(path, sizeof(path), "/sys/module/fail/parameters/%s", name);
+	len = snprintf(text, sizeof(text), "%u", value);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, len) != len)
+		err(1, "%s", path);
+	close(fd);
+}
+
+static const char *parameter_read(const char *name)
+{
+	static char text[256];
+	char path[80];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/module/fail/parameters/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (len < 0)
+		err(1, "%s", path);
+	close(fd);
+	text[len] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+/* ---------------------------------------------------------------- the module */
+
+static bool ready;	/* it is loaded, and there are handles and listeners */
+
+static bool loaded(void)
+{
+	return !access("/sys/module/ipsec_token", F_OK);
+}
+
+static int load(void)
+{
+	int fd = open(module, O_RDONLY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		err(1, "%s", module);
+	ready = false;
+	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static int unload(void)
+{
+	ready = false;
+	return syscall(SYS_delete_module, "ipsec_token", O_NONBLOCK) ? -errno : 0;
+}
+
+static int request(int host, uint8_t cmd, uint16_t flags,
+		   void (*put)(struct nlmsghdr *nlh), ipsec_nl_cb_t cb, void *data)
+{
+	_Alignas(8) char buffer[4096];
+	struct nlmsghdr *nlh;
+	int ret;
+
+	/* a failure may have made the handle close its sockets: it opens others */
+	enter(host);
+	nlh = ipsec_nl_request(ipsec[host], buffer, cmd, flags);
+	if (put)
+		put(nlh);
+	ipsec_enter(ipsec[host]);
+	ret = ipsec_nl_talk(ipsec[host], nlh, cb, data);
+	ipsec_leave(ipsec[host]);
+	return ret;
+}
+
+static void put_linger(struct nlmsghdr *nlh)
+{
+	mnl_attr_put_u32(nlh, IPSEC_A_LINGER, 0);
+}
+
+static struct mnl_socket *listeners[2];		/* to events, and to changes */
+
+static void listen_to(struct mnl_socket **nl, int group)
+{
+	int size = 1 << 20;
+
+	if (*nl)
+		mnl_socket_close(*nl);
+	*nl = mnl_socket_open2(NETLINK_GENERIC, SOCK_NONBLOCK);
+	if (!*nl || mnl_socket_bind(*nl, 0, MNL_SOCKET_AUTOPID) ||
+	    setsockopt(mnl_socket_get_fd(*nl), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) ||
+	    mnl_socket_setsockopt(*nl, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
+		err(1, "listener");
+}
+
+/* The module is loaded, nothing in it outlives its use, and right listens. */
+static void be_loaded(void)
+{
+	int ret, host;
+
+	if (ready)
+		return;
+	ret = loaded() ? 0 : load();
+	if (ret)
+		errx(1, "%s: load: %s", path_name, strerror(-ret));
+	for (host = LEFT; host <= RIGHT; host++) {
+		if (ipsec[host])
+			ipsec_close(ipsec[host]);
+		enter(host);
+		if (ipsec_open(&ipsec[host]) ||
+		    request(host, IPSEC_CMD_CONFIG_SET, NLM_F_ACK, put_linger, NULL, NULL))
+			errx(1, "%s: netlink", path_name);
+	}
+	listen_to(&listeners[0], ipsec[RIGHT]->group_events);
+	listen_to(&listeners[1], ipsec[RIGHT]->group_changes);
+	ready = true;
+}
+
+static void be_unloaded(void)
+{
+	int i, ret = -EBUSY;
+
+	for (i = 0; i < PATIENCE / 10 && loaded(); i++) {
+		ret = unload();
+		if (ret)
+			usleep(10000);
+	}
+	if (loaded())
+		errx(1, "%s: unload: %s", path_name, strerror(-ret));
+}
+
+static void forget_news(void)
+{
+	char data[64];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		while (recv(mnl_socket_get_fd(listeners[i]), data, sizeof(data), 0) >= 0 ||
+		       errno == ENOBUFS)
+			;
+}
+
+/* Has the listener been told, or been told that something is lost? */
+static int heard(int listener, int milliseconds)
+{
+	struct pollfd wait = {
+		.fd = mnl_socket_get_fd(listeners[listener]), .events = POLLIN,
+	};
+	char data[64];
+
+	if (poll(&wait, 1, milliseconds) != 1)
+		return SILENT;
+	return recv(wait.fd, data, sizeof(data), 0) < 0 ? -errno : 0;
+}
+
+/* --------------------------------------------------------------------- paths
+ *
+ * For each, what is done before a try, and the try itself.
+ */
+
+static void before_load(void)
+{
+	be_unloaded();
+	if (connection[LEFT] >= 0)
+		return;
+	sas_fresh();
+	if (connection_open())
+		errx(1, "no connection");
+}
+
+static int try_load(void)
+{
+	int ret = load();
+
+	if (ret)
+		return ret;
+	/* older than the module, so that it is not known, or known to be protected */
+	ret = connection_tokens();
+	return ret == -ENODATA ? 0 : ret;
+}
+
+static void before_unload(void)
+{
+	be_loaded();
+	sas_fresh();
+	connection_close();
+	if (connection_open())
+		errx(1, "no connection");
+}
+
+static int try_unload(void)
+{
+	int ret = unload();
+
+	return ret ?: connection_works();
+}
+
+static void before_first_sa(void)
+{
+	be_unloaded();
+	connection_close();
+	sas_flush();
+	be_loaded();
+}
+
+static int try_first_sa(void)
+{
+	int ret;
+
+	sas_fresh();
+	usleep(100000);		/* it is a work item that begins to watch */
+	ret = connection_open();
+	return ret ?: connection_tokens();
+}
+
+static void before_namespace(void)
+{
+	be_loaded();
+}
+
+static int try_namespace(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child)
+		_exit(unshare(CLONE_NEWNET) ? errno : 0);
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		err(1, "fork");
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : CONFUSED;
+}
+
+static void before_opt_in(void)
+{
+	be_loaded();
+}
+
+static int try_opt_in(void)
+{
+	int i, fd, ret = 0;
+
+	enter(RIGHT);
+	for (i = 0; i < 2 && !ret; i++) {
+		fd = socket(i ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			err(1, "socket");
+		ret = ipsec_recvptoken_set(fd, true);
+		close(fd);
+	}
+	return ret;
+}
+
+static void before_datagram(void)
+{
+	be_loaded();
+	be_receiving();
+	sas_fresh();
+	forget_news();
+}
+
+static int try_datagram(void)
+{
+	int ret = receive();
+
+	return ret ?: heard(0, 0);
+}
+
+/* Under SAs of the kind that another datagram came under just before. */
+static void before_rekeyed(void)
+{
+	before_datagram();
+	told_count = 0;
+	if (receive())
+		errx(1, "no token");
+	sas_renew();
+	forget_news();
+}
+
+static int try_rekeyed(void)
+{
+	int ret = receive();
+
+	return ret ?: heard(0, 0) ?: heard(1, 0);
+}
+
+static void before_handshake(void)
+{
+	be_loaded();
+	connection_close();
+	sas_fresh();
+	forget_news();
+}
+
+static int try_handshake(void)
+{
+	int ret = connection_open();
+
+	return ret ?: connection_tokens();
+}
+
+static void before_token(void)
+{
+	if (connection[LEFT] >= 0)
+		return;
+	before_handshake();
+	if (connection_open())
+		errx(1, "no connection");
+}
+
+static ipsec_ptoken_t held;	/* by right */
+
+static void before_request(void)
+{
+	before_datagram();
+	connection_close();
+	if (connection_open())
+		errx(1, "no connection");
+	told_count = 0;
+	if (receive())
+		errx(1, "no token");
+	held = told[0];
+	forget_news();
+}
+
+static void put_held(struct nlmsghdr *nlh)
+{
+	mnl_attr_put_u64(nlh, IPSEC_A_PTOKEN, held);
+}
+
+static int try_resolve(void)
+{
+	return request(RIGHT, IPSEC_CMD_PTOKEN_GET, 0, put_held, NULL, NULL);
+}
+
+static int count(const struct nlmsghdr *nlh, void *data)
+{
+	(void)nlh;
+	++*(int *)data;
+	return 0;
+}
+
+/* There is one at least. To list contexts and algorithms nothing is allocated. */
+static int try_dump(uint8_t cmd)
+{
+	int messages = 0;
+	int ret = request(RIGHT, cmd, NLM_F_DUMP, NULL, count, &messages);
+
+	return ret ?: messages ? 0 : CONFUSED;
+}
+
+static int try_sockets(void)
+{
+	return try_dump(IPSEC_CMD_SOCKET_GET);
+}
+
+static int try_identities(void)
+{
+	return try_dump(IPSEC_CMD_IDENTITY_GET);
+}
+
+static int try_config_get(void)
+{
+	return request(RIGHT, IPSEC_CMD_CONFIG_GET, 0, NULL, NULL, NULL);
+}
+
+static int try_config_set(void)
+{
+	int ret = request(RIGHT, IPSEC_CMD_CONFIG_SET, NLM_F_ACK, put_linger, NULL, NULL);
+
+	return ret ?: heard(0, 0);
+}
+
+static int try_stats(void)
+{
+	return request(RIGHT, IPSEC_CMD_STATS_GET, 0, NULL, NULL, NULL);
+}
+
+static void put_algorithm(struct nlmsghdr *nlh)
+{
+	static uint8_t trusted;
+
+	trusted = !trusted;
+	mnl_attr_put_strz(nlh, IPSEC_A_ALGORITHM_NAME, "cbc(des3_ede)");
+	mnl_attr_put_u8(nlh, IPSEC_A_ALGORITHM_TRUSTED, trusted);
+}
+
+static int try_algorithm_set(void)
+{
+	int ret = request(RIGHT, IPSEC_CMD_ALGORITHM_SET, NLM_F_ACK, put_algorithm, NULL, NULL);
+
+	return ret ?: heard(0, 0) ?: heard(1, 0);
+}
+
+static void put_sas(struct nlmsghdr *nlh)
+{
+	put_pair(nlh, spi);
+}
+
+static void put_binding(struct nlmsghdr *nlh)
+{
+	static const uint8_t itoken[IPSEC_ITOKEN_SIZE] = { 1 };
+	struct nlattr *nest = mnl_attr_nest_start(nlh, IPSEC_A_IDENTITY);
+
+	mnl_attr_put(nlh, IPSEC_IDENTITY_A_ITOKEN, sizeof(itoken), itoken);
+	mnl_attr_put_u8(nlh, IPSEC_IDENTITY_A_METHOD, IPSEC_AUTH_PKIX_INLINE);
+	mnl_attr_nest_end(nlh, nest);
+	put_sas(nlh);
+}
+
+static int try_bind(void)
+{
+	int ret = request(RIGHT, IPSEC_CMD_IDENTITY_BIND, NLM_F_ACK, put_binding, NULL, NULL);
+
+	return ret ?: heard(0, 0) ?: heard(1, 0);
+}
+
+static void before_bound(void)
+{
+	before_request();
+	if (try_bind())
+		errx(1, "bind");
+	forget_news();
+}
+
+static int try_unbind(void)
+{
+	int ret = request(RIGHT, IPSEC_CMD_IDENTITY_UNBIND, NLM_F_ACK, put_sas, NULL, NULL);
+
+	return ret ?: heard(0, 0) ?: heard(1, 0);
+}
+
+/* SAs and what they held go, which is a work item's work. */
+static void before_reaper(void)
+{
+	before_bound();
+	sockets_close();
+	forget_news();
+}
+
+static int try_reaper(void)
+{
+	struct pollfd wait = {
+		.fd = mnl_socket_get_fd(listeners[0]), .events = POLLIN,
+	};
+	_Alignas(8) char data[64];
+	struct genlmsghdr *genl = mnl_nlmsg_get_payload((struct nlmsghdr *)data);
+	int ret = SILENT;
+
+	sas_flush();
+	/* the last event is that there is no context any more */
+	while (poll(&wait, 1, ret == -ENOBUFS ? 3000 : PATIENCE) == 1) {
+		if (recv(wait.fd, data, sizeof(data), 0) < 0) {
+			ret = -errno;
+		} else if (genl->cmd == IPSEC_CMD_CONTEXT_DEL_NTF) {
+			ret = ret == -ENOBUFS ? ret : 0;
+			break;
+		}
+	}
+	return ret ?: heard(1, 0);
+}
+
+#define ERRORS	4
+
+static const struct path {
+	const char *name;
+	void (*before)(void);
+	int (*try)(void);
+	int errors[ERRORS];	/* that may come of a failure */
+} paths[] = {
+	{ "load", before_load, try_load, { -ENOMEM, -EFAULT } },
+	{ "unload", before_unload, try_unload, {} },
+	{ "first SA", before_first_sa, try_first_sa, { -ENODATA, -EFAULT } },
+	{ "new namespace", before_namespace, try_namespace, { -ENOMEM } },
+	{ "opt-in", before_opt_in, try_opt_in, { -ENOMEM, -EFAULT } },
+	{ "datagram", before_datagram, try_datagram,
+	  { -ENODATA, -EFAULT, -ENOBUFS, -ENOMSG } },
+	{ "datagram, rekeyed", before_rekeyed, try_rekeyed,
+	  { -ENODATA, -EFAULT, -ENOBUFS, -ENOMSG } },
+	{ "handshake", before_handshake, try_handshake, { -ENODATA, -EFAULT } },
+	{ "token of a connection", before_token, connection_tokens, { -EFAULT } },
+	{ "resolve", before_request, try_resolve, { -ENOMEM } },
+	{ "list sockets", before_request, try_sockets, { -ENOMEM } },
+	{ "list identities", before_bound, try_identities, { -ENOMEM } },
+	{ "get configuration", before_request, try_config_get, { -ENOMEM } },
+	{ "set configuration", before_request, try_config_set, { -ENOMEM, -ENOBUFS } },
+	{ "trust", before_request, try_algorithm_set, { -ENOMEM, -ENOBUFS } },
+	{ "statistics", before_request, try_stats, { -ENOMEM } },
+	{ "bind", before_request, try_bind, { -ENOMEM, -ENOBUFS } },
+	{ "unbind", before_bound, try_unbind, { -ENOMEM, -ENOBUFS } },
+	{ "SAs go", before_reaper, try_reaper, { -ENOBUFS } },
+};
+
+static bool allowed(const struct path *path, int ret)
+{
+	int i;
+
+	for (i = 0; i < ERRORS; i++)
+		if (ret == path->errors[i])
+			return true;
+	return false;
+}
+
+/* Return: whether something was made to fail, if that was asked for. */
+static bool try_once(const struct path *path, unsigned int nth, int *ret)
+{
+	bool hit = false;
+
+	path->before();
+	told_count = 0;
+	parameter_write("nth", nth);
+	*ret = path->try();
+	parameter_write("nth", 0);
+	if (nth && strtoul(parameter_read("seen"), NULL, 10) >= nth) {
+		fprintf(sites, "%s\n", parameter_read("where"));
+		hit = true;
+	}
+	if (!*ret && ready && !told_is_true())
+		*ret = CONFUSED;
+	return hit;
+}
+
+static void walk(const struct path *path)
+{
+	bool good = true, again = true;
+	time_t start = time(NULL);
+	unsigned int nth;
+	char text[64];
+	int ret;
+
+	for (nth = 1; try_once(path, nth, &ret); nth++) {
+		if (nth == MOST)
+			errx(1, "%s: there is no end", path->name);
+		if (ret && !allowed(path, ret)) {
+			diag(parameter_read("where"), strerrorname_np(-ret));
+			good = false;
+		}
+		try_once(path, 0, &ret);
+		if (ret) {
+			diag(parameter_read("where"), strerrorname_np(-ret));
+			again = false;
+		}
+	}
+	if (ret) {
+		diag("nothing failed", strerrorname_np(-ret));
+		again = false;
+	}
+	snprintf(text, sizeof(text), "%u failures, %ld seconds", nth - 1, time(NULL) - start);
+	diag(text, "");
+	result(good && nth > 1, "fails as it should");
+	result(again, "works afterwards");
+}
+
+static int stats_read(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *nest = ipsec_parse_find(nlh, IPSEC_A_STATS), *attr;
+
+	if (!nest)
+		return -EPROTO;
+	mnl_attr_for_each_nested(attr, nest) {
+		if (mnl_attr_get_type(attr) >= IPSEC_STATS_A_CONTEXTS &&
+		    mnl_attr_get_type(attr) <= IPSEC_STATS_A_BINDINGS)
+			*(uint64_t *)data += mnl_attr_get_u64(attr);
+	}
+	return 0;
+}
+
+/* With its sockets closed and the SAs gone, nothing is kept. */
+static void clean_up(void)
+{
+	uint64_t left = 1;
+	int i;
+
+	sockets_close();
+	sas_flush();
+	be_loaded();
+	for (i = 0; i < PATIENCE / 100 && left; i++) {
+		left = 0;
+		if (request(LEFT, IPSEC_CMD_STATS_GET, 0, NULL, stats_read, &left) ||
+		    request(RIGHT, IPSEC_CMD_STATS_GET, 0, NULL, stats_read, &left))
+			errx(1, "statistics");
+		if (left)
+			usleep(100000);
+	}
+	result(!left, "nothing is left");
+}
+
+int main(int argc, char **argv)
+{
+	const struct path *path;
+
+	if (argc != 3)
+		errx(1, "fault MODULE SITES");
+	module = argv[1];
+	sites = fopen(argv[2], "w");
+	if (!sites)
+		err(1, "%s", argv[2]);
+	hosts_open();
+
+	printf("1..%zu\n", 3 * IPSEC_ARRAY_SIZE(paths) + 1);
+	for (path = paths; path < paths + IPSEC_ARRAY_SIZE(paths); path++) {
+		path_name = path->name;
+		walk(path);
+		clean_up();
+	}
+	path_name = "unload at last";
+	be_unloaded();
+	fclose(sites);
+	return 0;
+}
