@@ -125,9 +125,10 @@ selftests: $(test_bin)
 
 TEST_LIBS = $(LIB).a -Wl,--as-needed -lmnl -luring -lpthread
 $(BUILD)/selftests/helpers/netns: TEST_LIBS := -static
-$(BUILD)/selftests/tokend_unit $(BUILD)/selftests/tokend_table: $(TOKEND)
-$(BUILD)/selftests/tokend_unit $(BUILD)/selftests/tokend_table: \
-	TEST_LIBS = $(TOKEND) $(LIB).a -lmnl -lcrypto -lpthread
+agent_tests := $(addprefix $(BUILD)/selftests/,tokend_unit tokend_table identity_equal \
+	known_file)
+$(agent_tests): $(TOKEND)
+$(agent_tests): TEST_LIBS = $(TOKEND) $(LIB).a -lmnl -lcrypto -lpthread
 
 $(KSELFTEST)/kselftest.h: selftests/qemu/kselftest.sh
 	selftests/qemu/kselftest.sh $(KSELFTEST)

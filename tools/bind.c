@@ -394,7 +394,7 @@ static int id_type_check(const struct end *end, enum ike_id_type is)
 		if (ike_id_type_read(words->value[ID_TYPE], &type))
 			return usage("%sid-type: there is no \"%s\"", words->prefix,
 				     words->value[ID_TYPE]);
-		if (end->proof.credential && end->proof.credential->x509 && type != is)
+		if (words->value[CERT] && type != is)
 			return failed("%sid-type: the certificate has \"%s\" as %s", words->prefix,
 				      end->id, ike_id_type_word(is, word));
 		is = type;

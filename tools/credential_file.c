@@ -32,10 +32,9 @@ static int file_read(const char *path, char **data, size_t *len)
 	return err;
 }
 
-static bool is_wanted(const char *name)
+static bool is_certificate(const char *name)
 {
-	return !strcmp(name, PEM_STRING_X509) || !strcmp(name, PEM_STRING_X509_OLD) ||
-	       !strcmp(name, PEM_STRING_PUBLIC);
+	return !strcmp(name, PEM_STRING_X509) || !strcmp(name, PEM_STRING_X509_OLD);
 }
 
 static int add(struct credentials *credentials, const void *data, size_t len)
@@ -50,21 +49,36 @@ static int add(struct credentials *credentials, const void *data, size_t len)
 	return err;
 }
 
+/* What stands in a block must be what it says, and not be encrypted. */
+static int block_add(struct credentials *credentials, const char *name, const char *header,
+		     const void *data, size_t len)
+{
+	int err;
+
+	if (!is_certificate(name) && strcmp(name, PEM_STRING_PUBLIC))
+		return 0;
+	if (*header)
+		return -EBADMSG;
+	err = add(credentials, data, len);
+	if (!err && !credentials->item[credentials->count - 1]->x509 == is_certificate(name))
+		err = -EBADMSG;
+	return err;
+}
+
 /* Returns 1 if there is no more. */
 static int block_read(BIO *bio, struct credentials *credentials)
 {
 	char *name, *header;
 	uint8_t *data;
-	int err = 0;
 	long len;
+	int err;
 
 	if (!PEM_read_bio(bio, &name, &header, &data, &len)) {
 		err = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? 1 : -EBADMSG;
 		ERR_clear_error();
 		return err;
 	}
-	if (is_wanted(name))
-		err = add(credentials, data, len);
+	err = block_add(credentials, name, header, data, len);
 	OPENSSL_cleanse(data, len);
 	OPENSSL_free(name);
 	OPENSSL_free(header);

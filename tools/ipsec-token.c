@@ -86,7 +86,7 @@ static const char help_identity_bind[] =
 "FILE is PEM, or DER. Name both SAs of a pair; none, one or all are bound.\n";
 
 static const char help_known[] =
-"Usage: ipsec-token known [list] [file FILE]\n"
+"Usage: ipsec-token known [list [file FILE]]\n"
 "       ipsec-token known forget {id ID [type TYPE] | key KEY} [file FILE]\n"
 "\n"
 "The keys that peers with raw public keys were first seen with. A peer with\n"
