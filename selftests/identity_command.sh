@@ -373,6 +373,7 @@ read -r -t 20 -u "$server"
 family=4
 t_methods
 family=6
+# shellcheck disable=SC2034 # read by the functions of lib.sh
 LEFT_IP=fd00::1 RIGHT_IP=fd00::2 IPSEC_SPI=0x3000
 t_methods
 t_naming

@@ -80,6 +80,19 @@ make_files() {
 	sed '1a Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n' \
 		peer.pem >encrypted.pem
 	: >empty.pem
+	# a public key that takes more than half of the room for a channel binding
+	openssl asn1parse -noout -genconf - -out large.der <<-END
+	asn1 = SEQUENCE:info
+	[info]
+	algorithm = SEQUENCE:algorithm
+	key = BITWRAP,SEQUENCE:rsa
+	[algorithm]
+	oid = OID:rsaEncryption
+	parameter = NULL
+	[rsa]
+	n = INTEGER:0x$(printf 'c%04199d' 1)
+	e = INTEGER:65537
+	END
 	cd "$TOP" || exit
 }
 
@@ -231,7 +244,7 @@ t_methods() {
 		args=()
 		i=0
 		for field in cert ca key id; do
-			[ "${needs:i++:1}" = + ] && args+=($field "${value[$field]}")
+			[ "${needs:i++:1}" = + ] && args+=("$field" "${value[$field]}")
 		done
 		dry method "$method" "${args[@]}"
 		json ".method == \"${method^^}\"" "$method: with what it needs"
@@ -241,7 +254,7 @@ t_methods() {
 			+)	fields=()
 				for other in "${!value[@]}"; do
 					[[ " ${args[*]} " != *" $other "* || $other = "$field" ]] ||
-						fields+=($other "${value[$other]}")
+						fields+=("$other" "${value[$other]}")
 				done
 				dry method "$method" "${fields[@]}"
 				fails 1 $field 'needs one$' "$method: not without $field" ;;
@@ -283,8 +296,11 @@ t_methods() {
 	dry method pkix_inline id peer.example cert "$dir/peer.pem" cert "$dir/renewed.pem" \
 		ca "$dir/ca.pem" local-method btns local-key "$dir/peer.pub"
 	json '.["channel-binding"] == null' "nor has a key that is not known"
+	dry method btns key "$dir/large.der" local-method btns local-key "$dir/large.der"
+	fails 1 local-key 'the channel binding has 42[0-9]* bytes, and 4096 is the most$' \
+	      "a channel binding that is too long"
 	dry method btns local-method none
-	fails 1 local-method 'nothing to know this end by' "local-method none"
+	fails 1 local-method 'to know this end by' "local-method none"
 	dry method btns local-id a
 	fails 2 local-method 'is needed' "local-method: missing"
 	dry method btns local-method presharedkey local-id a local-key "$dir/peer.pub"
@@ -324,7 +340,7 @@ t_arguments() {
 	fails 2 "identity bind" 'no field' "words that were not split"
 	many=()
 	for ((i = 1; i <= 17; i++)); do
-		many+=(sa esp $i 192.0.2.1)
+		many+=(sa esp "$i" 192.0.2.1)
 	done
 	dry "${many[@]}" method btns
 	fails 2 sa 'there are more than 16' "too many SAs"
@@ -429,7 +445,7 @@ t_completion() {
 	is "$(complete_words known forget '')" "id type key file help " "complete known forget"
 }
 
-plan 227
+plan 228
 make_files
 t_files
 t_authorities

@@ -173,7 +173,7 @@ t_sandbox() {
 	kill -TERM "$(pgrep -x ipsec-tokend)"
 	wait $AGENT
 	# and what the file of known keys takes, with tests that fork and link beside it
-	BUILD=$BUILD strace -f -qq -o "$dir/trace.known" "$BUILD/selftests/known_file" links lines \
+	strace -f -qq -o "$dir/trace.known" "$BUILD/selftests/known_file" links lines \
 		>/dev/null
 	cat "$dir/trace" "$dir/trace.known" | sed -nE 's/^[0-9]+ +([a-z0-9_]+)\(.*/\1/p' | sort -u \
 		>"$dir/made"
@@ -187,7 +187,7 @@ t_sandbox() {
 	   "" "no file is opened to be written"
 }
 
-plan 45
+plan 44
 t_unit
 net_up
 ipsec_up esp-gcm 4

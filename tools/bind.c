@@ -263,7 +263,8 @@ static int file_read(const struct words *words, enum word word, const char *path
 		return failed("%s%s: %s: holds no certificate or public key, or one that is broken",
 			      words->prefix, word_names[word], path);
 	if (err)
-		return failed("%s%s: %s: %s", words->prefix, word_names[word], path, strerror(-err));
+		return failed("%s%s: %s: %s", words->prefix, word_names[word], path,
+			      strerror(-err));
 	return EXIT_OK;
 }
 
@@ -278,8 +279,8 @@ static int file_add(const struct words *words, enum word word, const char *path,
 	ret = file_read(words, word, path, &read);
 	for (i = 0; i < read.count && !ret; i++) {
 		if (to->count == CREDENTIAL_FILE_MAX)
-			ret = failed("%s%s: %s: there are too many", words->prefix, word_names[word],
-				     path);
+			ret = failed("%s%s: %s: there are too many", words->prefix,
+				     word_names[word], path);
 		else
 			to->item[to->count++] = read.item[i], read.item[i] = NULL;
 	}
@@ -333,8 +334,8 @@ static int certificate_check(struct end *end, const char *path,
 		return EXIT_OK;
 	}
 	if (!credential_same_subject(proof->credential, certificate))
-		return failed("%scert: %s: has another subject or issuer than %s", words->prefix, path,
-			      words->file[CERT][0]);
+		return failed("%scert: %s: has another subject or issuer than %s", words->prefix,
+			      path, words->file[CERT][0]);
 	proof->several |= !credential_same_key(proof->credential, certificate);
 	if (proof->several && (!proof->ca || !ca))
 		return failed("%scert: several keys are one peer only where a ca says so",
@@ -361,7 +362,7 @@ static int certificates_read(struct end *end)
 			ret = certificate_check(end, path, end->credentials.item[before]);
 	}
 	if (!ret && end->proof.several && end->method == IPSEC_AUTH_PKIX_TRUSTED)
-		ret = failed("%scert: PKIX_TRUSTED is of one certificate, and these have several keys",
+		ret = failed("%scert: PKIX_TRUSTED is of one certificate, with one key",
 			     words->prefix);
 	return ret;
 }
@@ -487,7 +488,7 @@ static int end_derive(struct end *end, bool local, struct identity_end *identity
 		return ret;
 	claim_set(end);
 	if (local && end->claim.token == TOKEN_RANDOM)
-		return failed("local-method: with no more than %s there is nothing to know this end by",
+		return failed("local-method: there is nothing in %s to know this end by",
 			      method_name(end->method));
 	if (claim_end(&end->claim, &end->proof, end->id, end->id, identity))
 		return failed("%smethod: an iToken cannot be computed", end->words->prefix);
@@ -552,7 +553,8 @@ static int itoken_continue(struct ipsec *ipsec, const struct order *order,
 	if (bindings_read(ipsec, &list))
 		ret = failed("%s", ipsec_error(ipsec));
 	for (i = 0; i < list.count && !ret; i++) {
-		const struct identity_end *remote = &((struct binding *)list.item[i])->identity->remote;
+		const struct binding *binding = list.item[i];
+		const struct identity_end *remote = &binding->identity->remote;
 
 		if (remote->method != identity->remote.method ||
 		    !itoken_begins(remote->itoken, order->itoken))
@@ -597,7 +599,8 @@ static int identity_derive(const struct order *order, struct end *peer, struct e
 	if (claim_binding(identity, &peer->proof, &local->proof))
 		return failed("channel binding: out of memory");
 	if (identity->binding_len > IPSEC_IDENTITY_MAX_BINDING)
-		return failed("local-cert, local-key: with the peer's key, the channel binding has %zu bytes, and %d is the most",
+		return failed("local-%s: the channel binding has %zu bytes, and %d is the most",
+			      word_names[order->local.value[KEY] ? KEY : CERT],
 			      identity->binding_len, IPSEC_IDENTITY_MAX_BINDING);
 	identity->policy = xstrdup(order->policy);
 	identity->source = xstrdup(SOURCE);

@@ -229,9 +229,12 @@ static int select_from(struct list *list, const struct selection *selection)
 	char text[SA_REF_TEXT];
 
 	for (i = 0; i < selection->sas.count; i++) {
-		for (k = 0; k < list->count; k++)
-			if (sa_ref_same(&((struct binding *)list->item[k])->sa, &selection->sas.sa[i]))
+		for (k = 0; k < list->count; k++) {
+			const struct binding *binding = list->item[k];
+
+			if (sa_ref_same(&binding->sa, &selection->sas.sa[i]))
 				break;
+		}
 		if (k == list->count)
 			return failed("sa: %s has no identity",
 				      sa_ref_text(&selection->sas.sa[i], text));

@@ -104,6 +104,10 @@ void context_json(const char *name, const struct ipsec_context *context,
 		  const struct identity *identity);
 void context_print(const struct ipsec_context *context, const struct identity *identity);
 
+/* config.c */
+
+int settings_tell(const struct nlmsghdr *nlh, char separator);
+
 /* sa.c: SAs as they are named on the command line */
 
 /* the kernel takes no more in one request */

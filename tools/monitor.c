@@ -128,17 +128,14 @@ static int event_algorithm(const struct nlmsghdr *nlh)
 
 static int event_config(const struct nlmsghdr *nlh)
 {
-	const struct nlattr *linger = ipsec_parse_find(nlh, IPSEC_A_LINGER);
+	int err;
 
-	if (!linger || mnl_attr_validate(linger, MNL_TYPE_U32))
-		return -EPROTO;
 	event_begin("config", COLOUR_NONE);
-	if (output.json)
-		json_uint("linger", mnl_attr_get_u32(linger));
-	else
-		printf(" linger %" PRIu32, mnl_attr_get_u32(linger));
+	if (!output.json)
+		putchar(' ');
+	err = settings_tell(nlh, ' ');
 	event_end();
-	return 0;
+	return err;
 }
 
 static void event_sa(const struct sa_ref *sa)

@@ -99,8 +99,8 @@ static int found(const struct nlmsghdr *nlh, void *data)
  */
 bool sa_ref_exists(const struct sa_ref *sa)
 {
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_XFRM, SOCK_CLOEXEC);
 	_Alignas(8) char buf[8192];
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_XFRM, SOCK_CLOEXEC);
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct xfrm_mark mark = { .v = sa->mark, .m = UINT32_MAX };
 	struct xfrm_aevent_id *id;

@@ -15,8 +15,8 @@
 
 int main(int argc, char **argv)
 {
-	static const uint8_t itoken[IPSEC_ITOKEN_SIZE] = { 0x66, 0x66, 0x66, 0x66 };
 	_Alignas(8) char buf[8192];
+	static const uint8_t itoken[IPSEC_ITOKEN_SIZE] = { 0x66, 0x66, 0x66, 0x66 };
 	uint8_t address[16];
 	struct nlmsghdr *nlh;
 	struct nlattr *nest;
