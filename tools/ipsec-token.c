@@ -83,7 +83,7 @@ static const char help_identity_bind[] =
 "  itoken ITOKEN  the same peer as that one (none; btns without key; eap without id)\n"
 "  dry-run        show what would be bound, and do nothing\n"
 "\n"
-"FILE is PEM, or DER. Name both SAs of a pair; none, one or all are bound.\n";
+"FILE is PEM, or DER. Name both SAs of a pair: all are bound, or none.\n";
 
 static const char help_known[] =
 "Usage: ipsec-token known [list [file FILE]]\n"

@@ -237,14 +237,14 @@ int main(void)
 	if (bound() != SAS)
 		errx(1, "not all are bound");
 	full = agent_start(&pid);
-	row_alone("agent started anew, 10,000 SAs bound: instructions for each",
+	row_alone("agent started anew, instructions per SA bound (of 10,000)",
 		  (full - idle) / SAS, "-");
 
 	run("rmmod ipsec_token && insmod \"$MODULE\"");
 	begin = instructions();
 	while (bindings() != SAS)
 		usleep(100000);
-	row_alone("module loaded anew, until they are bound: instructions for each",
+	row_alone("module loaded anew, instructions per SA bound again",
 		  (double)(instructions() - begin) / SAS, "-");
 	if (bound() != SAS)
 		errx(1, "not all are bound again");
