@@ -89,7 +89,7 @@ $(BUILD)/lib/examples/%: lib/examples/%.c $(LIB).a
 
 # ----------------------------------------------------------------- command
 
-tool_obj := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/credential.c,$(wildcard tools/*.c)))
+tool_obj := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/credential%,$(wildcard tools/*.c)))
 
 tools: $(BUILD)/tools/ipsec-token $(BUILD)/tools/tokend/ipsec-tokend
 
@@ -97,13 +97,14 @@ $(BUILD)/tools/%.o: tools/%.c Makefile
 	@mkdir -p $(@D)
 	$(compile) -DIPSEC_TOKEN_VERSION='"$(VERSION)"' -c -o $@ $<
 
-$(BUILD)/tools/ipsec-token: $(tool_obj) $(LIB).a
-	$(CC) $(LDFLAGS) -o $@ $^ -lmnl
+# It makes identities by the very code of the agent.
+$(BUILD)/tools/ipsec-token: $(tool_obj) $(BUILD)/tools/tokend/libtokend.a $(LIB).a
+	$(CC) $(LDFLAGS) -o $@ $^ -lmnl -lcrypto
 
 # -------------------------------------------------------------------- agent
 # All but its main() is an archive, for the tests.
 
-tokend_obj := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/tokend/*.c) tools/credential.c)
+tokend_obj := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/tokend/*.c tools/credential*.c))
 TOKEND	:= $(BUILD)/tools/tokend/libtokend.a
 
 $(BUILD)/tools/tokend/ipsec-tokend: $(tokend_obj) $(LIB).a
@@ -125,9 +126,10 @@ selftests: $(test_bin)
 
 TEST_LIBS = $(LIB).a -Wl,--as-needed -lmnl -luring -lpthread
 $(BUILD)/selftests/helpers/netns: TEST_LIBS := -static
-$(BUILD)/selftests/tokend_unit $(BUILD)/selftests/tokend_table: $(TOKEND)
-$(BUILD)/selftests/tokend_unit $(BUILD)/selftests/tokend_table: \
-	TEST_LIBS = $(TOKEND) $(LIB).a -lmnl -lcrypto -lpthread
+agent_tests := $(addprefix $(BUILD)/selftests/,tokend_unit tokend_table identity_equal \
+	known_file helpers/bench_identities)
+$(agent_tests): $(TOKEND)
+$(agent_tests): TEST_LIBS = $(TOKEND) $(LIB).a -lmnl -lcrypto -lpthread
 
 $(KSELFTEST)/kselftest.h: selftests/qemu/kselftest.sh
 	selftests/qemu/kselftest.sh $(KSELFTEST)

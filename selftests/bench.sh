@@ -48,6 +48,7 @@ ipsec_up esp-gcm 4
 ipsec_up esp-gcm 6 spi=0x2000
 "$HELPERS/bench_calls" >>"$rows"
 "$HELPERS/bench_many" >>"$rows"
+"$HELPERS/bench_identities" >>"$rows"
 
 awk -F '\t' -v json="$OUT/bench.json" '
 BEGIN {
@@ -76,4 +77,4 @@ END {
 }' "$rows"
 
 # What could not be measured is missing from the table.
-[ "$(wc -l <"$rows")" = 31 ]
+[ "$(wc -l <"$rows")" = 35 ]

@@ -118,7 +118,7 @@ t_command_line() {
 	says "help" '^Usage: ipsec-token '
 	ran "$COMMAND" --help
 	says "--help" '^Usage: ipsec-token '
-	for object in context sockets resolve untrusted monitor stats config; do
+	for object in context sockets identity known resolve untrusted monitor stats config; do
 		ran "$COMMAND" help $object
 		says "help $object" "^Usage: ipsec-token $object"
 		is "$("$COMMAND" $object help)" "$out" "$object help is the same"
@@ -187,19 +187,19 @@ t_sockets() {
 	hold fd00::3 fd00::2
 
 	ran left "$COMMAND" sockets
-	says "sockets: heading" '^STATE LOCAL PEER PROTECTION$'
+	says "sockets: heading" '^STATE LOCAL PEER IDENTITY PROTECTION$'
 	says "sockets: IPv4" \
-	     '^ESTAB 10.0.0.1:[0-9]+ 10.0.0.2:7777 esp privacy integrity end-to-end ctx [0-9]+$'
-	says "sockets: IPv4 in clear" '^ESTAB 10.0.0.3:[0-9]+ 10.0.0.2:7777 none$'
+	     '^ESTAB 10.0.0.1:[0-9]+ 10.0.0.2:7777 - esp privacy integrity end-to-end ctx [0-9]+$'
+	says "sockets: IPv4 in clear" '^ESTAB 10.0.0.3:[0-9]+ 10.0.0.2:7777 - none$'
 	says "sockets: IPv6" \
-	     '^ESTAB \[fd00::1\]:[0-9]+ \[fd00::2\]:7777 esp privacy integrity end-to-end ctx [0-9]+$'
-	says "sockets: IPv6 in clear" '^ESTAB \[fd00::3\]:[0-9]+ \[fd00::2\]:7777 none$'
+	     '^ESTAB \[fd00::1\]:[0-9]+ \[fd00::2\]:7777 - esp privacy integrity end-to-end ctx [0-9]+$'
+	says "sockets: IPv6 in clear" '^ESTAB \[fd00::3\]:[0-9]+ \[fd00::2\]:7777 - none$'
 	lines 5 "sockets: nothing else"
 	ran right "$COMMAND" sockets
 	says "sockets: IPv4-mapped" \
-	     '^ESTAB \[::ffff:10.0.0.2\]:7777 \[::ffff:10.0.0.1\]:[0-9]+ esp privacy integrity end-to-end ctx'
+	     '^ESTAB \[::ffff:10.0.0.2\]:7777 \[::ffff:10.0.0.1\]:[0-9]+ - esp privacy integrity end-to-end ctx'
 	says "sockets: IPv4-mapped in clear" \
-	     '^ESTAB \[::ffff:10.0.0.2\]:7777 \[::ffff:10.0.0.3\]:[0-9]+ none$'
+	     '^ESTAB \[::ffff:10.0.0.2\]:7777 \[::ffff:10.0.0.3\]:[0-9]+ - none$'
 	is "$(right "$COMMAND" so l)" "$out" "sockets: so l"
 
 	ran right "$COMMAND" -j sockets
@@ -213,14 +213,14 @@ t_sockets() {
 		."peer-port" > 0 and .family == "inet6" and .state == "ESTAB")'
 	ran right "$COMMAND" -j -p sockets
 	json "sockets, pretty JSON" '.[0] | length == 4'
-	lines 50 "sockets, pretty JSON: one line for each value"
+	lines 52 "sockets, pretty JSON: one line for each value"
 }
 
 t_context() {
 	ran right "$COMMAND" context list
-	says "context list: heading" '^ID LOCAL PEER SAS USERS ESTABLISHED PROTECTION$'
-	says "context list: IPv4" '^[0-9]+ 10.0.0.2 10.0.0.1 2 1 .* esp privacy integrity end-to-end$'
-	says "context list: IPv6" '^[0-9]+ fd00::2 fd00::1 2 1 .* esp privacy integrity end-to-end$'
+	says "context list: heading" '^ID LOCAL PEER SAS USERS ESTABLISHED IDENTITY PROTECTION$'
+	says "context list: IPv4" '^[0-9]+ 10.0.0.2 10.0.0.1 2 1 .* - esp privacy integrity end-to-end$'
+	says "context list: IPv6" '^[0-9]+ fd00::2 fd00::1 2 1 .* - esp privacy integrity end-to-end$'
 	lines 3 "context list: nothing else"
 	is "$(right "$COMMAND" cont)" "$out" "context list: cont"
 
@@ -465,7 +465,7 @@ t_monitor() {
 	kill "${pids[@]}"
 }
 
-plan 169
+plan 173
 net_up
 left $IP -batch - <<-END
 	addr add 10.0.0.3/24 dev veth

@@ -494,6 +494,53 @@ static void test_config(void)
 	free(path);
 }
 
+/* ------------------------------------------------------------------------ log */
+
+static const char *logged(const char *stream)
+{
+	static char text[16384];
+	char *path = file_of("log");
+	FILE *file = NULL;
+	int saved = dup(STDERR_FILENO);
+	size_t len = 0;
+
+	if (stream)
+		setenv("JOURNAL_STREAM", stream, 1);
+	else
+		unsetenv("JOURNAL_STREAM");
+	log_level_set(LOG_LEVEL_INFO);
+	if (saved >= 0 && freopen(path, "w", stderr)) {
+		log_event(LOG_LEVEL_INFO, "of %s", "a peer\n<3>called \x1b[2J\x7f");
+		log_event(LOG_LEVEL_DEBUG, "not of interest");
+		log_event(LOG_LEVEL_ERROR, "%03000d", 7);
+		fflush(stderr);
+		dup2(saved, STDERR_FILENO);
+		file = fopen(path, "r");
+	}
+	if (file) {
+		len = fread(text, 1, sizeof(text) - 1, file);
+		fclose(file);
+	}
+	close(saved);
+	text[len] = '\0';
+	log_level_set(0);
+	free(path);
+	return text;
+}
+
+static void test_log(void)
+{
+	const char *text = logged("8:12345"), *end = strchr(text, '\n');
+
+	/* names that peers have chosen make no lines, and steer no terminals */
+	EXPECT(!strncmp(text, "<6>of a peer\\x0a<3>called \\x1b[2J\\x7f\n", 38));
+	/* the second line is cut short, and there is no third */
+	EXPECT(end && !strncmp(end + 1, "<3>000", 6) && strlen(end + 1) < 2100 &&
+	       strchr(end + 1, '\n') == text + strlen(text) - 1);
+	text = logged(NULL);
+	EXPECT(strstr(text, " tokend_unit: of a peer\\x0a") && text[2] == ':' && text[8] == '.');
+}
+
 static const struct {
 	void (*run)(void);
 	const char *text;
@@ -507,6 +554,7 @@ static const struct {
 	{ test_certificates, "certificates, names and keys" },
 	{ test_itokens, "iTokens and lineages" },
 	{ test_known, "known keys" },
+	{ test_log, "what is logged" },
 	{ test_config, "configuration" },
 };
 

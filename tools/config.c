@@ -9,14 +9,61 @@
 
 #include "command.h"
 
-static int linger_reply(const struct nlmsghdr *nlh, void *data)
-{
-	const struct nlattr *attr = ipsec_parse_find(nlh, IPSEC_A_LINGER);
+/**
+ * struct setting - what can be set
+ * @name: of the setting
+ * @attr: IPSEC_A_*, of four bytes
+ * @what: it takes, for a complaint
+ */
+static const struct setting {
+	const char *name;
+	uint16_t attr;
+	const char *what;
+} settings[] = {
+	{ "linger", IPSEC_A_LINGER, "a number of seconds" },
+};
 
-	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U32))
-		return -EPROTO;
-	*(uint32_t *)data = mnl_attr_get_u32(attr);
-	return 0;
+/**
+ * settings_tell() - print the settings that a message has
+ * @nlh: message
+ * @separator: between them, for people
+ *
+ * Return: 0, or -EPROTO if it has none, or one that makes no sense.
+ */
+int settings_tell(const struct nlmsghdr *nlh, char separator)
+{
+	unsigned int i, told = 0;
+
+	for (i = 0; i < IPSEC_ARRAY_SIZE(settings); i++) {
+		const struct nlattr *attr = ipsec_parse_find(nlh, settings[i].attr);
+
+		if (!attr)
+			continue;
+		if (mnl_attr_validate(attr, MNL_TYPE_U32))
+			return -EPROTO;
+		if (output.json)
+			json_uint(settings[i].name, mnl_attr_get_u32(attr));
+		else
+			printf("%.*s%s %" PRIu32, !!told, &separator, settings[i].name,
+			       mnl_attr_get_u32(attr));
+		told++;
+	}
+	return told ? 0 : -EPROTO;
+}
+
+static int show_reply(const struct nlmsghdr *nlh, void *data)
+{
+	int err;
+
+	(void)data;
+	if (output.json)
+		json_open(NULL, '{');
+	err = settings_tell(nlh, '\n');
+	if (output.json)
+		json_close();
+	else
+		putchar('\n');
+	return err;
 }
 
 /**
@@ -31,29 +78,30 @@ int config_show(int argc, char **argv)
 	_Alignas(8) char buf[REQUEST_SIZE];
 	struct nlmsghdr *nlh;
 	struct ipsec *ipsec;
-	uint32_t linger;
 
 	if (argc)
 		return usage("what is \"%s\"?", argv[0]);
 	if (admin_open(&ipsec))
 		return EXIT_FAILED;
 	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_CONFIG_GET, 0);
-	if (admin_talk(ipsec, nlh, linger_reply, &linger))
+	if (admin_talk(ipsec, nlh, show_reply, NULL))
 		return admin_failed(ipsec);
 	ipsec_close(ipsec);
-
-	if (output.json) {
-		json_open(NULL, '{');
-		json_uint("linger", linger);
-		json_close();
-	} else {
-		printf("linger %" PRIu32 "\n", linger);
-	}
 	return EXIT_OK;
 }
 
+static const struct setting *setting_find(const char *word)
+{
+	unsigned int i;
+
+	for (i = 0; i < IPSEC_ARRAY_SIZE(settings); i++)
+		if (*word && !strncmp(settings[i].name, word, strlen(word)))
+			return &settings[i];
+	return NULL;
+}
+
 /**
- * config_set() - ipsec-token config set linger SECONDS
+ * config_set() - ipsec-token config set NAME VALUE
  * @argc: how many arguments
  * @argv: the arguments
  *
@@ -62,17 +110,21 @@ int config_show(int argc, char **argv)
 int config_set(int argc, char **argv)
 {
 	_Alignas(8) char buf[REQUEST_SIZE];
+	const struct setting *setting = argc ? setting_find(argv[0]) : NULL;
 	struct nlmsghdr *nlh;
 	struct ipsec *ipsec;
-	uint64_t linger;
+	uint64_t value;
 
-	if (argc != 2 || !*argv[0] || strncmp("linger", argv[0], strlen(argv[0])) ||
-	    number_read(argv[1], UINT32_MAX, &linger))
-		return usage("config set takes linger and a number of seconds");
+	if (!argc)
+		return usage("config set takes a setting and its value");
+	if (!setting)
+		return usage("config set: there is no \"%s\"", argv[0]);
+	if (argc != 2 || number_read(argv[1], UINT32_MAX, &value))
+		return usage("%s: takes %s", setting->name, setting->what);
 	if (admin_open(&ipsec))
 		return EXIT_FAILED;
 	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_CONFIG_SET, NLM_F_ACK);
-	mnl_attr_put_u32(nlh, IPSEC_A_LINGER, linger);
+	mnl_attr_put_u32(nlh, setting->attr, value);
 	if (admin_talk(ipsec, nlh, NULL, NULL))
 		return admin_failed(ipsec);
 	ipsec_close(ipsec);

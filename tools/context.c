@@ -228,8 +228,10 @@ static void sa_json(const struct ipsec_context_sa *context_sa)
  * context_json() - a context as JSON object
  * @name: of the member, or NULL
  * @context: context
+ * @identity: who is behind it, NULL: none has been bound
  */
-void context_json(const char *name, const struct ipsec_context *context)
+void context_json(const char *name, const struct ipsec_context *context,
+		  const struct identity *identity)
 {
 	const struct ipsec_ptoken_attributes *attributes = &context->attributes;
 	char audit[AUDIT_SIZE];
@@ -249,6 +251,7 @@ void context_json(const char *name, const struct ipsec_context *context)
 		json_uint("users", context->users);
 	ipsec_audit_string(context, audit, sizeof(audit));
 	json_string("audit", audit);
+	identity_json("identity", identity);
 	json_open("sa", '[');
 	for (i = 0; i < attributes->sa_count; i++)
 		sa_json(&context->sa[i]);
@@ -291,8 +294,9 @@ static void sa_row(struct table *table, const struct ipsec_context_sa *context_s
 /**
  * context_print() - a context in detail, for people
  * @context: context
+ * @identity: who is behind it, NULL: none has been bound
  */
-void context_print(const struct ipsec_context *context)
+void context_print(const struct ipsec_context *context, const struct identity *identity)
 {
 	static const char *const heads[] = {
 		"SA", "PROTOCOL", "MODE", "SPI", "LOCAL", "PEER", "REQID", "BYTES", "ADDED",
@@ -315,6 +319,13 @@ void context_print(const struct ipsec_context *context)
 	ipsec_audit_string(context, audit, sizeof(audit));
 	line("audit", COLOUR_NONE, audit);
 
+	/* of what is not protected nobody is behind */
+	if (identity) {
+		putchar('\n');
+		identity_print(identity);
+	} else if (context->seen) {
+		line("identity", COLOUR_FAINT, "none has been bound yet");
+	}
 	if (!attributes->sa_count)
 		return;
 	putchar('\n');
@@ -328,6 +339,7 @@ static void context_row(struct table *table, const struct ipsec_context *context
 {
 	const struct ipsec_ptoken_attributes *attributes = &context->attributes;
 	char words[WORDS_SIZE], addr[INET6_ADDRSTRLEN], text[TIME_SIZE];
+	struct identity *identity = context_identity(context);
 	unsigned int i, alive = 0;
 
 	for (i = 0; i < attributes->sa_count; i++)
@@ -341,7 +353,9 @@ static void context_row(struct table *table, const struct ipsec_context *context
 	table_cell(table, COLOUR_NONE, "%u", alive);
 	table_cell(table, COLOUR_NONE, "%u", context->users);
 	table_cell(table, COLOUR_FAINT, "%s", time_string(attributes->established, text));
+	table_cell(table, COLOUR_NONE, "%s", identity_words(identity, words));
 	table_cell(table, context_colour(context), "%s", context_words(context, words));
+	identity_put(identity);
 }
 
 /**
@@ -354,9 +368,10 @@ static void context_row(struct table *table, const struct ipsec_context *context
 int context_list(int argc, char **argv)
 {
 	static const char *const heads[] = {
-		"ID", "LOCAL", "PEER", "SAS", "USERS", "ESTABLISHED", "PROTECTION",
+		"ID", "LOCAL", "PEER", "SAS", "USERS", "ESTABLISHED", "IDENTITY", "PROTECTION",
 	};
 	struct list list = { 0 };
+	struct identity *identity;
 	struct table *table;
 	struct ipsec *ipsec;
 	size_t i;
@@ -373,8 +388,11 @@ int context_list(int argc, char **argv)
 
 	if (output.json) {
 		json_open(NULL, '[');
-		for (i = 0; i < list.count; i++)
-			context_json(NULL, list.item[i]);
+		for (i = 0; i < list.count; i++) {
+			identity = context_identity(list.item[i]);
+			context_json(NULL, list.item[i], identity);
+			identity_put(identity);
+		}
 		json_close();
 	} else {
 		table = table_new(IPSEC_ARRAY_SIZE(heads), heads);
@@ -407,6 +425,7 @@ int context_show(int argc, char **argv)
 {
 	_Alignas(8) char buf[REQUEST_SIZE];
 	struct ipsec_context *context = NULL;
+	struct identity *identity;
 	struct nlmsghdr *nlh;
 	struct ipsec *ipsec;
 	uint64_t id;
@@ -423,10 +442,12 @@ int context_show(int argc, char **argv)
 	}
 	ipsec_close(ipsec);
 
+	identity = context_identity(context);
 	if (output.json)
-		context_json(NULL, context);
+		context_json(NULL, context, identity);
 	else
-		context_print(context);
+		context_print(context, identity);
+	identity_put(identity);
 	free(context);
 	return EXIT_OK;
 }

@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -119,6 +120,13 @@ static int certificate_set(struct credential *credential, X509 *x509)
 	return key ? key_set(credential, key) : -EBADMSG;
 }
 
+/* Nobody is asked for one. */
+static int no_password(char *buf, int size, int encrypt, void *data)
+{
+	(void)buf, (void)size, (void)encrypt, (void)data;
+	return -1;
+}
+
 /* All of the input, or it is not what it is taken for. */
 static X509 *certificate_read(const void *data, size_t len)
 {
@@ -134,7 +142,7 @@ static X509 *certificate_read(const void *data, size_t len)
 	if (x509)
 		return x509;
 	bio = BIO_new_mem_buf(data, len);
-	x509 = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	x509 = bio ? PEM_read_bio_X509(bio, NULL, no_password, NULL) : NULL;
 	BIO_free(bio);
 	return x509;
 }
@@ -153,7 +161,7 @@ static EVP_PKEY *key_read(const void *data, size_t len)
 	if (key)
 		return key;
 	bio = BIO_new_mem_buf(data, len);
-	key = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
+	key = bio ? PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL) : NULL;
 	BIO_free(bio);
 	return key;
 }
@@ -380,6 +388,42 @@ static bool name_printed(const X509_NAME *name, const char *text)
 			return false;
 	}
 	return count && !*text;
+}
+
+/**
+ * credential_print_subject() - write a certificate's subject as strongSwan does
+ * @credential: a certificate or public key
+ *
+ * Return: the text, to be freed; NULL if it has no subject, or one that
+ * strongSwan has no names for.
+ */
+char *credential_print_subject(const struct credential *credential)
+{
+	const X509_NAME *name = credential->x509 ? X509_get_subject_name(credential->x509) : NULL;
+	int i, k, len, count = name ? X509_NAME_entry_count(name) : 0;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *file;
+
+	file = count ? open_memstream(&text, &size) : NULL;
+	if (!file)
+		return NULL;
+	for (i = 0; i < count; i++) {
+		const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, i);
+		const ASN1_STRING *value = X509_NAME_ENTRY_get_data(entry);
+		const uint8_t *data = ASN1_STRING_get0_data(value);
+
+		if (!dn_name(entry))
+			break;
+		fprintf(file, "%s%s=", i ? ", " : "", dn_name(entry));
+		len = ASN1_STRING_length(value);
+		for (k = 0; k < len; k++)
+			fputc(data[k] >= 0x20 && data[k] < 0x7f ? data[k] : '?', file);
+	}
+	if (!fclose(file) && i == count)
+		return text;
+	free(text);
+	return NULL;
 }
 
 static bool string_is(const ASN1_STRING *string, const char *text)

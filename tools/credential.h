@@ -55,10 +55,24 @@ bool credential_same_subject(const struct credential *a, const struct credential
 bool credential_issued(const struct credential *ca, const struct credential *certificate);
 bool credential_has_subject(const struct credential *credential, const char *name);
 enum ike_id_type credential_has_id(const struct credential *credential, const char *id);
+char *credential_print_subject(const struct credential *credential);
 int credential_binding(const struct credential *a, const struct credential *b, uint8_t **out,
 		       size_t *len);
 
 enum ike_id_type ike_id_type(const char *id);
+
+/* credential_file.c */
+
+/* a file holds so many at most */
+#define CREDENTIAL_FILE_MAX 512
+
+struct credentials {
+	struct credential *item[CREDENTIAL_FILE_MAX];
+	size_t count;
+};
+
+int credentials_read(const char *path, struct credentials *credentials);
+void credentials_free(struct credentials *credentials);
 
 /* iTokens */
 

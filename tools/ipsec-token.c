@@ -19,7 +19,9 @@ static const char help_main[] =
 "\n"
 "Objects:\n"
 "  context     protections that connections and datagrams have\n"
-"  sockets     TCP connections and how they are protected\n"
+"  sockets     TCP connections, how they are protected, and who is the peer\n"
+"  identity    who is behind SAs\n"
+"  known       keys that peers were first seen with\n"
 "  resolve     what the token of an inherited descriptor stands for\n"
 "  untrusted   algorithms that do not count as protection\n"
 "  monitor     events as they happen\n"
@@ -46,7 +48,50 @@ static const char help_sockets[] =
 "Usage: ipsec-token sockets\n"
 "\n"
 "Lists the TCP connections of this network namespace and how they are\n"
-"protected: \"none\", \"unknown\", or what protects them.\n";
+"protected: \"none\", \"unknown\", or what protects them; and who is known to be\n"
+"the peer.\n";
+
+static const char help_identity[] =
+"Usage: ipsec-token identity [list]\n"
+"       ipsec-token identity show [SA ... | itoken ITOKEN]\n"
+"       ipsec-token identity bind SA ... method METHOD [FIELD VALUE] ...\n"
+"       ipsec-token identity unbind {SA ... | itoken ITOKEN}\n"
+"\n"
+"  SA := sa {esp | ah} SPI DESTINATION [mark MARK]\n"
+"\n"
+"Who is behind SAs, and how that was proved. ipsec-tokend tells the kernel for\n"
+"keying daemons that it knows; for others bind does. ITOKEN may be the first\n"
+"eight digits or more of one. See also ipsec-token identity bind help.\n";
+
+static const char help_identity_bind[] =
+"Usage: ipsec-token identity bind SA ... method METHOD [FIELD VALUE] ...\n"
+"\n"
+"  SA     := sa {esp | ah} SPI DESTINATION [mark MARK]\n"
+"  METHOD := none | btns | leapoffaith | groupkey | presharedkey | xauth | eap |\n"
+"            pkix_offline | pkix_inline | pkix_trusted\n"
+"\n"
+"Fields of the peer; those of this end begin with \"local-\", as in local-method:\n"
+"  cert FILE      its certificate (pkix; again for one that it may have been)\n"
+"  ca FILE        certificates, one of which has signed cert (pkix)\n"
+"  key FILE       its public key, or a certificate with it (btns, leapoffaith)\n"
+"  id TEXT        its IKE identity (default with cert: the subject)\n"
+"  id-type TYPE   ipv4, fqdn, email, ipv6, dn, gn, key-id, or a number\n"
+"  audit TEXT     for people, instead of what is put together\n"
+"Others:\n"
+"  policy NAME    of the connection\n"
+"  lineage NUMBER | auto   SAs of equal lineage succeed each other\n"
+"  itoken ITOKEN  the same peer as that one (none; btns without key; eap without id)\n"
+"  dry-run        show what would be bound, and do nothing\n"
+"\n"
+"FILE is PEM, or DER. Name both SAs of a pair: all are bound, or none.\n";
+
+static const char help_known[] =
+"Usage: ipsec-token known [list [file FILE]]\n"
+"       ipsec-token known forget {id ID [type TYPE] | key KEY} [file FILE]\n"
+"\n"
+"The keys that peers with raw public keys were first seen with. A peer with\n"
+"another one is not LEAPOFFAITH but BTNS, until the key is forgotten; then the\n"
+"next one counts. FILE is what the configuration of ipsec-tokend says.\n";
 
 static const char help_resolve[] =
 "Usage: ipsec-token resolve --fd N\n"
@@ -91,19 +136,28 @@ static const char help_config[] =
 struct object {
 	const char *name;
 	const char *help;
-	struct verb verb[4];
+	struct verb verb[5];
 };
 
+#define VERB(name_, run_)		{ .name = name_, .run = run_ }
+#define VERB_HELP(name_, run_, help_)	{ .name = name_, .run = run_, .help = help_ }
+
 static const struct object objects[] = {
-	{ "context", help_context, { { "list", context_list }, { "show", context_show } } },
-	{ "sockets", help_sockets, { { "list", sockets_list } } },
-	{ "resolve", help_resolve, { { NULL, resolve } } },
+	{ "context", help_context, { VERB("list", context_list), VERB("show", context_show) } },
+	{ "sockets", help_sockets, { VERB("list", sockets_list) } },
+	{ "identity", help_identity, {
+		VERB("list", identity_list), VERB("show", identity_show),
+		VERB_HELP("bind", identity_bind, help_identity_bind),
+		VERB("unbind", identity_unbind) } },
+	{ "known", help_known, { VERB("list", known_list), VERB("forget", known_forget) } },
+	{ "resolve", help_resolve, { VERB(NULL, resolve) } },
 	{ "untrusted", help_untrusted, {
-		{ "list", untrusted_list }, { "add", untrusted_add }, { "del", untrusted_del } } },
-	{ "monitor", help_monitor, { { NULL, monitor } } },
-	{ "stats", help_stats, { { "show", stats_show } } },
-	{ "config", help_config, { { "show", config_show }, { "set", config_set } } },
-	{ "help", help_main, { { NULL, NULL } } },
+		VERB("list", untrusted_list), VERB("add", untrusted_add),
+		VERB("del", untrusted_del) } },
+	{ "monitor", help_monitor, { VERB(NULL, monitor) } },
+	{ "stats", help_stats, { VERB("show", stats_show) } },
+	{ "config", help_config, { VERB("show", config_show), VERB("set", config_set) } },
+	{ "help", help_main, { VERB(NULL, NULL) } },
 };
 
 /**
@@ -114,14 +168,33 @@ static const struct object objects[] = {
  */
 int usage(const char *format, ...)
 {
+	char text[2048], safe[2 * sizeof(text)];
 	va_list args;
 
-	fputs("ipsec-token: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	fputs(" (see ipsec-token help)\n", stderr);
+	fprintf(stderr, "ipsec-token: %s (see ipsec-token help)\n",
+		text_safe(text, safe, sizeof(safe)));
 	return EXIT_USAGE;
+}
+
+/**
+ * failed() - say what went wrong, beginning with the field it is about
+ * @format: of the reason
+ *
+ * Return: exit code.
+ */
+int failed(const char *format, ...)
+{
+	char text[2048], safe[2 * sizeof(text)];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	fprintf(stderr, "ipsec-token: %s\n", text_safe(text, safe, sizeof(safe)));
+	return EXIT_FAILED;
 }
 
 /**
@@ -173,6 +246,15 @@ static bool wants_help(const char *word)
 	return begins("help", word) || !strcmp(word, "-h") || !strcmp(word, "--help");
 }
 
+/* All of the word: arguments are not cut short. */
+static int verb_run(const struct object *object, const struct verb *verb, int argc, char **argv)
+{
+	if (argc != 1 || strcmp(argv[0], "help"))
+		return verb->run(argc, argv);
+	fputs(verb->help ? verb->help : object->help, stdout);
+	return EXIT_OK;
+}
+
 static int object_run(const struct object *object, int argc, char **argv)
 {
 	const struct verb *verb = object->verb;
@@ -188,13 +270,14 @@ static int object_run(const struct object *object, int argc, char **argv)
 	/* no two verbs of an object begin alike */
 	for (i = 0; i < IPSEC_ARRAY_SIZE(object->verb) && verb[i].name; i++)
 		if (begins(verb[i].name, argv[0]))
-			return verb[i].run(argc - 1, argv + 1);
+			return verb_run(object, &verb[i], argc - 1, argv + 1);
 	return usage("no verb \"%s\" for %s", argv[0], object->name);
 }
 
 static int help(int argc, char **argv)
 {
 	const struct object *object;
+	unsigned int i;
 
 	if (!argc) {
 		fputs(help_main, stdout);
@@ -203,6 +286,11 @@ static int help(int argc, char **argv)
 	object = object_find(argv[0]);
 	if (!object)
 		return EXIT_USAGE;
+	for (i = 0; argc > 1 && i < IPSEC_ARRAY_SIZE(object->verb) && object->verb[i].name; i++)
+		if (begins(object->verb[i].name, argv[1]))
+			return verb_run(object, &object->verb[i], 1, (char *[]){ "help" });
+	if (argc > 1)
+		return usage("no verb \"%s\" for %s", argv[1], object->name);
 	fputs(object->help, stdout);
 	return EXIT_OK;
 }

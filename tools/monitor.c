@@ -13,6 +13,8 @@
 #include <time.h>
 
 #include "command.h"
+#include "tokend/known.h"
+#include "tokend/message.h"
 
 /* events come in bursts, as when all SAs of a host are flushed */
 #define MONITOR_RCVBUF (1024 * 1024)
@@ -66,17 +68,22 @@ static int event_context(const struct nlmsghdr *nlh, const char *event)
 	const struct nlattr *nest = ipsec_parse_find(nlh, IPSEC_A_CONTEXT);
 	char words[WORDS_SIZE], audit[AUDIT_SIZE];
 	struct ipsec_context *context;
+	struct identity *identity;
 
 	if (!nest || ipsec_parse_context(nest, &context))
 		return -EPROTO;
+	identity = context_identity(context);
 	event_begin(event, context_colour(context));
 	if (output.json) {
-		context_json("context", context);
+		context_json("context", context, identity);
 	} else {
 		ipsec_audit_string(context, audit, sizeof(audit));
 		printf(" %" PRIu64 " %s: %s", context->id, context_words(context, words), audit);
+		if (identity)
+			printf(" of %s", identity_words(identity, words));
 	}
 	event_end();
+	identity_put(identity);
 	free(context);
 	return 0;
 }
@@ -121,72 +128,97 @@ static int event_algorithm(const struct nlmsghdr *nlh)
 
 static int event_config(const struct nlmsghdr *nlh)
 {
-	const struct nlattr *linger = ipsec_parse_find(nlh, IPSEC_A_LINGER);
+	int err;
 
-	if (!linger || mnl_attr_validate(linger, MNL_TYPE_U32))
-		return -EPROTO;
 	event_begin("config", COLOUR_NONE);
-	if (output.json)
-		json_uint("linger", mnl_attr_get_u32(linger));
-	else
-		printf(" linger %" PRIu32, mnl_attr_get_u32(linger));
+	if (!output.json)
+		putchar(' ');
+	err = settings_tell(nlh, ' ');
 	event_end();
+	return err;
+}
+
+static void event_sa(const struct sa_ref *sa)
+{
+	char text[SA_REF_TEXT];
+
+	if (output.json)
+		sa_ref_json("sa", sa);
+	else
+		printf(" %s", sa_ref_text(sa, text));
+}
+
+/*
+ * The agent tells the kernel of a peer whose key is another one than before what
+ * may be told, which is BTNS. That the key has changed follows from its file.
+ */
+static void event_key(const struct sa_ref *sa, const struct identity_end *end)
+{
+	char *path = end->id && end->pubkey_id ? known_file() : NULL;
+	struct known_peer *peers = NULL, *peer;
+	char safe[CELL_SIZE];
+	unsigned int line;
+
+	if (path)
+		known_read(path, &peers, &line);
+	for (peer = peers; peer; peer = peer->next)
+		if (peer->id_type == end->id_type && !strcmp(peer->id, end->id))
+			break;
+	if (peer && strcmp(peer->pubkey_id, end->pubkey_id)) {
+		event_begin("key-changed", COLOUR_BAD);
+		event_sa(sa);
+		if (output.json) {
+			json_string("ike-id", end->id);
+			json_string("pubkey-id", end->pubkey_id);
+			json_string("known-pubkey-id", peer->pubkey_id);
+		} else {
+			printf(" %s: %s", text_safe(end->id, safe, sizeof(safe)),
+			       text_safe(end->pubkey_id, safe, sizeof(safe)));
+		}
+		event_end();
+	}
+	known_free(peers);
+	free(path);
+}
+
+static int event_identity_bound(const struct nlmsghdr *nlh)
+{
+	const struct nlattr *nest = ipsec_parse_find(nlh, IPSEC_A_SA);
+	const struct nlattr *attr = ipsec_parse_find(nlh, IPSEC_A_IDENTITY);
+	struct identity *identity;
+	char words[WORDS_SIZE], safe[4 * IPSEC_IDENTITY_MAX_STRING + 1];
+	struct sa_ref sa;
+
+	if (!nest || !attr || !message_get_sa(nest, &sa))
+		return -EPROTO;
+	identity = message_get_identity(mnl_attr_get_payload(attr),
+					mnl_attr_get_payload_len(attr));
+	event_begin("identity-bound", COLOUR_NONE);
+	event_sa(&sa);
+	if (output.json) {
+		identity_json("identity", identity);
+	} else {
+		printf(" %s", identity_words(identity, words));
+		if (identity->remote.audit)
+			printf(": %s", text_safe(identity->remote.audit, safe, sizeof(safe)));
+	}
+	event_end();
+	if (identity->remote.method == IPSEC_AUTH_BTNS)
+		event_key(&sa, &identity->remote);
+	identity_put(identity);
 	return 0;
 }
 
-/**
- * struct sa_ref - which SA
- * @destination: address, the first 4 bytes of an IPv4 one
- * @satype: SADB_SATYPE_*
- * @spi: in host byte order
- */
-struct sa_ref {
-	uint8_t destination[16];
-	uint8_t satype;
-	uint32_t spi;
-};
-
-static const struct ipsec_field sa_ref_fields[] = {
-	[IPSEC_SA_REF_A_SATYPE]	     = IPSEC_FIELD_NEEDED(U8, struct sa_ref, satype),
-	[IPSEC_SA_REF_A_DESTINATION] = IPSEC_FIELD_NEEDED(ADDRESS, struct sa_ref, destination),
-	[IPSEC_SA_REF_A_SPI]	     = IPSEC_FIELD_NEEDED(BE32, struct sa_ref, spi),
-};
-
-static int event_identity(const struct nlmsghdr *nlh, const char *event)
+static int event_identity_gone(const struct nlmsghdr *nlh)
 {
 	const struct nlattr *nest = ipsec_parse_find(nlh, IPSEC_A_SA);
-	const struct nlattr *identity = ipsec_parse_find(nlh, IPSEC_A_IDENTITY);
-	struct ipsec_itoken *itoken = NULL;
-	struct sa_ref sa = {};
-	const char *method, *audit = NULL;
-	uint64_t seen;
+	struct sa_ref sa;
 
-	if (!nest || ipsec_parse_nest(nest, sa_ref_fields, IPSEC_ARRAY_SIZE(sa_ref_fields), &sa,
-				      &seen))
+	if (!nest || !message_get_sa(nest, &sa))
 		return -EPROTO;
-	if (identity && ipsec_itoken_parse(mnl_attr_get_payload(identity),
-					   mnl_attr_get_payload_len(identity), &itoken, NULL))
-		return -EPROTO;
-
-	event_begin(event, COLOUR_NONE);
-	method = itoken ? ipsec_auth_method_name(ipsec_itoken_method(itoken)) : NULL;
-	if (itoken)
-		audit = ipsec_itoken_audit_string(itoken);
-	if (output.json) {
-		json_uint("spi", sa.spi);
-		if (method)
-			json_string("method", method);
-		if (audit)
-			json_string("identity", audit);
-	} else {
-		printf(" spi 0x%08" PRIx32, sa.spi);
-		if (method)
-			printf(" %s", method);
-		if (audit)
-			printf(" %s", audit);
-	}
+	event_begin("identity-gone", COLOUR_NONE);
+	event_sa(&sa);
 	event_end();
-	ipsec_itoken_free(itoken);
 	return 0;
 }
 
@@ -208,9 +240,9 @@ static int event(const struct nlmsghdr *nlh)
 	case IPSEC_CMD_CONFIG_NTF:
 		return event_config(nlh);
 	case IPSEC_CMD_IDENTITY_NTF:
-		return event_identity(nlh, "identity-bound");
+		return event_identity_bound(nlh);
 	case IPSEC_CMD_IDENTITY_GONE_NTF:
-		return event_identity(nlh, "identity-gone");
+		return event_identity_gone(nlh);
 	default:
 		return 0;
 	}

@@ -45,6 +45,105 @@ const char *colour_off(enum colour colour)
 	return output.colour && colour != COLOUR_NONE ? "\033[0m" : "";
 }
 
+/* ----------------------------------------------------------------- characters */
+
+/*
+ * The character of UTF-8 at @text, and its length; 0: it is none, and is one byte
+ * of something else.
+ */
+static unsigned int character(const char *text, uint32_t *c)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *byte = (const unsigned char *)text;
+	unsigned int len, i;
+
+	*c = byte[0];
+	if (byte[0] < 0x80)
+		return 1;
+	if (byte[0] < 0xc2 || byte[0] > 0xf4)
+		return 0;
+	len = byte[0] < 0xe0 ? 2 : byte[0] < 0xf0 ? 3 : 4;
+	*c &= 0x7f >> len;
+	for (i = 1; i < len; i++) {
+		if ((byte[i] & 0xc0) != 0x80)
+			return 0;
+		*c = *c << 6 | (byte[i] & 0x3f);
+	}
+	return *c < least[len] || *c > 0x10ffff || (*c >= 0xd800 && *c < 0xe000) ? 0 : len;
+}
+
+/* What steers a terminal, ends a line, or turns the order of what follows. */
+static bool is_control(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x200e || c == 0x200f ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+/**
+ * text_plain() - is this text of UTF-8 without control characters?
+ * @text: text
+ *
+ * Return: whether it is.
+ */
+bool text_plain(const char *text)
+{
+	unsigned int len;
+	uint32_t c;
+
+	for (; *text; text += len) {
+		len = character(text, &c);
+		if (!len || is_control(c))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * text_safe() - make text that somebody else has chosen fit for a terminal
+ * @text: text
+ * @buf: for the outcome: what is no UTF-8, or a control character, as \xNN for
+ *	each of its bytes
+ * @size: of @buf; what finds no room is left out
+ *
+ * Return: @buf.
+ */
+const char *text_safe(const char *text, char *buf, size_t size)
+{
+	unsigned int len, i;
+	size_t used = 0;
+	uint32_t c;
+
+	for (; *text; text += len) {
+		len = character(text, &c);
+		if (len && !is_control(c)) {
+			if (used + len >= size)
+				break;
+			memcpy(buf + used, text, len);
+			used += len;
+			continue;
+		}
+		len = len ? len : 1;
+		if (used + 4 * len >= size)
+			break;
+		for (i = 0; i < len; i++)
+			used += sprintf(buf + used, "\\x%02x", (unsigned char)text[i]);
+	}
+	buf[used] = '\0';
+	return buf;
+}
+
+/* How many columns safe text takes; each character counts as one. */
+static size_t text_width(const char *text)
+{
+	size_t width = 0;
+
+	for (; *text; text++)
+		width += (*text & 0xc0) != 0x80;
+	return width;
+}
+
+/* --------------------------------------------------------------------- tables */
+
 struct cell {
 	enum colour colour;
 	char *text;
@@ -97,17 +196,17 @@ struct table *table_new(unsigned int columns, const char *const *heads)
  * table_cell() - fill in the next cell, row by row
  * @table: table
  * @colour: of the cell
- * @format: of its text
+ * @format: of its text, see text_safe()
  */
 void table_cell(struct table *table, enum colour colour, const char *format, ...)
 {
-	char text[CELL_SIZE];
+	char text[CELL_SIZE], safe[CELL_SIZE];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	table_add(table, colour, text);
+	table_add(table, colour, text_safe(text, safe, sizeof(safe)));
 }
 
 /**
@@ -121,7 +220,7 @@ void table_print(struct table *table)
 	if (!width)
 		errx(1, "out of memory");
 	for (i = 0; i < table->count; i++) {
-		size_t len = strlen(table->cell[i].text);
+		size_t len = text_width(table->cell[i].text);
 
 		if (len > width[i % table->columns])
 			width[i % table->columns] = len;
@@ -134,7 +233,7 @@ void table_print(struct table *table)
 		if (column == table->columns - 1)
 			putchar('\n');
 		else
-			printf("%*s", (int)(width[column] - strlen(cell->text) + 2), "");
+			printf("%*s", (int)(width[column] - text_width(cell->text) + 2), "");
 		free(cell->text);
 	}
 	free(width);
@@ -161,16 +260,20 @@ static void json_indent(void)
 
 static void json_text(const char *text)
 {
-	putchar('"');
-	for (; *text; text++) {
-		unsigned char c = *text;
+	unsigned int len;
+	uint32_t c;
 
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
+	putchar('"');
+	for (; *text; text += len ? len : 1) {
+		len = character(text, &c);
+		if (!len)
+			printf("\\ufffd");
+		else if (c == '"' || c == '\\')
+			printf("\\%c", (int)c);
+		else if (is_control(c))
 			printf("\\u%04x", c);
 		else
-			putchar(c);
+			printf("%.*s", (int)len, text);
 	}
 	putchar('"');
 }
@@ -221,8 +324,8 @@ void json_close(void)
 /**
  * json_string() - print a string
  * @name: of the member, or NULL
- * @value: bytes that are not ASCII are taken as Latin-1, so the result is
- *	valid whatever they are
+ * @value: of UTF-8; bytes that are not become U+FFFD, so the result is valid
+ *	whatever they are
  */
 void json_string(const char *name, const char *value)
 {

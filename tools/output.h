@@ -35,6 +35,9 @@ enum colour {
 const char *colour_on(enum colour colour);
 const char *colour_off(enum colour colour);
 
+bool text_plain(const char *text);
+const char *text_safe(const char *text, char *buf, size_t size);
+
 /* how long a cell of a table may be, more is cut off */
 #define CELL_SIZE 256
 

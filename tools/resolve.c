@@ -43,6 +43,28 @@ static int context_of(struct ipsec *ipsec, ipsec_ptoken_t ptoken, struct ipsec_c
 	return 0;
 }
 
+static int identity_of(struct ipsec *ipsec, ipsec_ptoken_t ptoken, struct identity **identity)
+{
+	struct ipsec_itoken *peer, *local;
+	int err;
+
+	*identity = NULL;
+	err = ipsec_ptoken_itoken(ipsec, ptoken, &peer);
+	/* none was bound, or there is no protection that one could be behind */
+	if (err == -EAGAIN || err == -ENOENT)
+		return 0;
+	if (err)
+		return err;
+	err = ipsec_ptoken_local_itoken(ipsec, ptoken, &local);
+	if (!err || err == -ENODATA) {
+		*identity = itoken_identity(peer, local);
+		ipsec_itoken_free(local);
+		err = 0;
+	}
+	ipsec_itoken_free(peer);
+	return err;
+}
+
 static int token_of(int argc, char **argv, ipsec_ptoken_t *ptoken)
 {
 	uint64_t fd;
@@ -69,7 +91,8 @@ static int token_of(int argc, char **argv, ipsec_ptoken_t *ptoken)
  */
 int resolve(int argc, char **argv)
 {
-	struct ipsec_context *context;
+	struct ipsec_context *context = NULL;
+	struct identity *identity = NULL;
 	ipsec_ptoken_t ptoken;
 	struct ipsec *ipsec;
 	int ret;
@@ -80,14 +103,19 @@ int resolve(int argc, char **argv)
 	if (admin_open(&ipsec))
 		return EXIT_FAILED;
 	ret = context_of(ipsec, ptoken, &context);
-	if (ret)
+	if (!ret)
+		ret = identity_of(ipsec, ptoken, &identity);
+	if (ret) {
+		free(context);
 		return admin_failed(ipsec);
+	}
 	ipsec_close(ipsec);
 
 	if (output.json)
-		context_json(NULL, context);
+		context_json(NULL, context, identity);
 	else
-		context_print(context);
+		context_print(context, identity);
+	identity_put(identity);
 	free(context);
 	return EXIT_OK;
 }

@@ -306,6 +306,7 @@ static void connection_json(const struct connection *connection, const struct ve
 {
 	const struct end_points *ends = &connection->ends;
 	char addr[INET6_ADDRSTRLEN];
+	struct identity *identity;
 
 	json_open(NULL, '{');
 	json_string("state", states[connection->state]);
@@ -323,6 +324,9 @@ static void connection_json(const struct connection *connection, const struct ve
 		json_bool("compression", verdict->context->attributes.compression_available);
 		json_bool("tunnel", verdict->context->attributes.tunnel_mode);
 		json_bool("end-to-end", verdict->context->attributes.end_to_end);
+		identity = context_identity(verdict->context);
+		identity_json("identity", identity);
+		identity_put(identity);
 	}
 	json_close();
 }
@@ -339,11 +343,14 @@ static void connection_row(struct table *table, const struct connection *connect
 			   const struct verdict *verdict)
 {
 	const struct end_points *ends = &connection->ends;
+	struct identity *identity = verdict->context ? context_identity(verdict->context) : NULL;
 	char words[WORDS_SIZE];
 
 	table_cell(table, COLOUR_NONE, "%s", states[connection->state]);
 	end_cell(table, ends->family, ends->local, ends->local_port);
 	end_cell(table, ends->family, ends->peer, ends->peer_port);
+	table_cell(table, COLOUR_NONE, "%s", identity_words(identity, words));
+	identity_put(identity);
 	if (verdict->context)
 		table_cell(table, context_colour(verdict->context), "%s ctx %" PRIu64,
 			   context_words(verdict->context, words), verdict->answer->context_id);
@@ -357,7 +364,8 @@ static void connection_row(struct table *table, const struct connection *connect
 
 static void view_print(const struct view *view)
 {
-	static const char *const heads[] = { "STATE", "LOCAL", "PEER", "PROTECTION" };
+	static const char *const heads[] = { "STATE", "LOCAL", "PEER", "IDENTITY",
+					     "PROTECTION" };
 	struct table *table = NULL;
 	size_t i;
 

@@ -10,6 +10,7 @@
 #include <linux/genetlink.h>
 #include <sys/resource.h>
 
+#include "bench_slab.h"
 #include "bench_tun.h"
 
 #define CALLS	64
@@ -54,65 +55,6 @@ static void receive(int rx, unsigned int first, unsigned int step, struct sample
 	}
 	if (samples)
 		sample(samples, begin, instructions(), CALLS);
-}
-
-/* ------------------------------------------------------------------- memory */
-
-struct memory {
-	double objects[64];	/* bytes in caches that the module allocates from */
-	char name[64][32];
-	unsigned int caches;
-};
-
-/* kmalloc caches, and that of the nodes of an xarray */
-static void memory_read(struct memory *memory)
-{
-	FILE *file = fopen("/proc/slabinfo", "r");
-	unsigned long active, total, size;
-	char line[256], name[32];
-
-	if (!file)
-		err(1, "slabinfo");
-	memory->caches = 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%31s %lu %lu %lu", name, &active, &total, &size) != 4 ||
-		    (strncmp(name, "kmalloc-", 8) && strcmp(name, "radix_tree_node") &&
-		     strncmp(name, "ipsec", 5)))
-			continue;
-		strcpy(memory->name[memory->caches], name);
-		memory->objects[memory->caches++] = (double)active * size;
-	}
-	fclose(file);
-}
-
-/* The table of a hash table that has grown to @count objects. */
-static double table_size(unsigned int count)
-{
-	unsigned int size = 64;
-
-	while (count > size / 4 * 3)
-		size *= 2;
-	return size * 8.0;
-}
-
-/*
- * Bytes that have been added for each of @count; without tables, which are too
- * large for any cache.
- */
-static double memory_each(const struct memory *before, const struct memory *after,
-			  unsigned int count, const char *what)
-{
-	double each, all = 0;
-	unsigned int i;
-
-	for (i = 0; i < after->caches; i++) {
-		each = (after->objects[i] - before->objects[i]) / count;
-		if (each < 0.5)		/* what others have done meanwhile */
-			continue;
-		all += each;
-		fprintf(stderr, "# %s: %.1f bytes each in %s\n", what, each, after->name[i]);
-	}
-	return all;
 }
 
 /* --------------------------------------------------------------- statistics */

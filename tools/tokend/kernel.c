@@ -15,9 +15,7 @@
 #include "../../lib/internal.h"
 #include "kernel.h"
 #include "log.h"
-
-/* two of the longest identities */
-#define KERNEL_REQUEST_SIZE 32768
+#include "message.h"
 
 static struct ipsec *kernel_ipsec;
 static struct mnl_socket *kernel_families;
@@ -123,71 +121,6 @@ bool kernel_read(void)
 
 /* ------------------------------------------------------------------- telling */
 
-/* What is too long is not available: half a name would be another name. */
-static void put_string(struct nlmsghdr *nlh, uint16_t type, const char *text)
-{
-	if (text && *text && strlen(text) <= IPSEC_IDENTITY_MAX_STRING)
-		mnl_attr_put_strz(nlh, type, text);
-}
-
-/* This one is for people, who can read half of it. */
-static void put_audit(struct nlmsghdr *nlh, const char *text)
-{
-	char cut[IPSEC_IDENTITY_MAX_STRING + 1];
-
-	if (!text || !*text)
-		return;
-	snprintf(cut, sizeof(cut), "%s", text);
-	mnl_attr_put_strz(nlh, IPSEC_IDENTITY_A_AUDIT_STRING, cut);
-}
-
-static void put_end(struct nlmsghdr *nlh, const struct identity_end *end)
-{
-	mnl_attr_put(nlh, IPSEC_IDENTITY_A_ITOKEN, sizeof(end->itoken), end->itoken);
-	mnl_attr_put_u8(nlh, IPSEC_IDENTITY_A_METHOD, end->method);
-	if (end->id && *end->id && strlen(end->id) <= IPSEC_IDENTITY_MAX_STRING) {
-		mnl_attr_put_u8(nlh, IPSEC_IDENTITY_A_IKE_ID_TYPE, end->id_type);
-		mnl_attr_put_strz(nlh, IPSEC_IDENTITY_A_IKE_ID, end->id);
-	}
-	put_string(nlh, IPSEC_IDENTITY_A_CA_DN, end->ca_dn);
-	put_string(nlh, IPSEC_IDENTITY_A_CERTIFICATE_DN, end->certificate_dn);
-	put_string(nlh, IPSEC_IDENTITY_A_PUBKEY_ID, end->pubkey_id);
-	put_audit(nlh, end->audit);
-}
-
-static void put_identity(struct nlmsghdr *nlh, const struct identity *identity)
-{
-	struct nlattr *nest = mnl_attr_nest_start(nlh, IPSEC_A_IDENTITY), *local;
-
-	put_end(nlh, &identity->remote);
-	if (identity->local.method) {
-		local = mnl_attr_nest_start(nlh, IPSEC_IDENTITY_A_LOCAL);
-		put_end(nlh, &identity->local);
-		mnl_attr_nest_end(nlh, local);
-	}
-	if (identity->lineage)
-		mnl_attr_put_u64(nlh, IPSEC_IDENTITY_A_LINEAGE, identity->lineage);
-	if (identity->binding_len && identity->binding_len <= IPSEC_IDENTITY_MAX_BINDING)
-		mnl_attr_put(nlh, IPSEC_IDENTITY_A_CHANNEL_BINDING, identity->binding_len,
-			     identity->binding);
-	put_string(nlh, IPSEC_IDENTITY_A_POLICY_NAME, identity->policy);
-	put_string(nlh, IPSEC_IDENTITY_A_SOURCE, identity->source);
-	mnl_attr_nest_end(nlh, nest);
-}
-
-static void put_sa(struct nlmsghdr *nlh, const struct sa_ref *sa)
-{
-	struct nlattr *nest = mnl_attr_nest_start(nlh, IPSEC_A_SA);
-
-	mnl_attr_put_u8(nlh, IPSEC_SA_REF_A_SATYPE, sa->satype);
-	mnl_attr_put(nlh, IPSEC_SA_REF_A_DESTINATION, sa->family == AF_INET ? 4 : 16,
-		     sa->destination);
-	mnl_attr_put_u32(nlh, IPSEC_SA_REF_A_SPI, sa->spi);
-	if (sa->mark)
-		mnl_attr_put_u32(nlh, IPSEC_SA_REF_A_MARK, sa->mark);
-	mnl_attr_nest_end(nlh, nest);
-}
-
 /* Make sure that there is somebody to talk with. */
 static int ready(void)
 {
@@ -220,7 +153,7 @@ static int talk(struct nlmsghdr *nlh, ipsec_nl_cb_t cb, void *data)
 
 static int kernel_bind(const struct sa_ref *sa, size_t count, const struct identity *identity)
 {
-	static _Alignas(8) char buf[KERNEL_REQUEST_SIZE];
+	static _Alignas(8) char buf[MESSAGE_SIZE];
 	struct nlmsghdr *nlh;
 	int err = ready();
 	size_t i;
@@ -228,116 +161,13 @@ static int kernel_bind(const struct sa_ref *sa, size_t count, const struct ident
 	if (err)
 		return err;
 	nlh = ipsec_nl_request(kernel_ipsec, buf, IPSEC_CMD_IDENTITY_BIND, NLM_F_ACK);
-	put_identity(nlh, identity);
+	message_put_identity(nlh, identity);
 	for (i = 0; i < count; i++)
-		put_sa(nlh, &sa[i]);
+		message_put_sa(nlh, &sa[i]);
 	return talk(nlh, NULL, NULL);
 }
 
 /* -------------------------------------------------------------------- asking */
-
-static char *get_string(const struct nlattr *attr)
-{
-	return mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) ? NULL :
-	       xstrdup(mnl_attr_get_str(attr));
-}
-
-static void get_bytes(const struct nlattr *attr, void *to, size_t len)
-{
-	if (mnl_attr_get_payload_len(attr) == len)
-		memcpy(to, mnl_attr_get_payload(attr), len);
-}
-
-static void get_end(const struct nlattr *attr, struct identity_end *end)
-{
-	switch (mnl_attr_get_type(attr)) {
-	case IPSEC_IDENTITY_A_ITOKEN:
-		get_bytes(attr, end->itoken, sizeof(end->itoken));
-		break;
-	case IPSEC_IDENTITY_A_METHOD:
-		get_bytes(attr, &end->method, sizeof(end->method));
-		break;
-	case IPSEC_IDENTITY_A_IKE_ID_TYPE:
-		get_bytes(attr, &end->id_type, sizeof(end->id_type));
-		break;
-	case IPSEC_IDENTITY_A_IKE_ID:
-		end->id = get_string(attr);
-		break;
-	case IPSEC_IDENTITY_A_CA_DN:
-		end->ca_dn = get_string(attr);
-		break;
-	case IPSEC_IDENTITY_A_CERTIFICATE_DN:
-		end->certificate_dn = get_string(attr);
-		break;
-	case IPSEC_IDENTITY_A_PUBKEY_ID:
-		end->pubkey_id = get_string(attr);
-		break;
-	case IPSEC_IDENTITY_A_AUDIT_STRING:
-		end->audit = get_string(attr);
-		break;
-	}
-}
-
-static struct identity *get_identity(const struct nlattr *nest)
-{
-	struct identity *identity = identity_new();
-	const struct nlattr *attr, *inner;
-
-	mnl_attr_for_each_nested(attr, nest) {
-		switch (mnl_attr_get_type(attr)) {
-		case IPSEC_IDENTITY_A_LOCAL:
-			mnl_attr_for_each_nested(inner, attr)
-				get_end(inner, &identity->local);
-			break;
-		case IPSEC_IDENTITY_A_LINEAGE:
-			get_bytes(attr, &identity->lineage, sizeof(identity->lineage));
-			break;
-		case IPSEC_IDENTITY_A_CHANNEL_BINDING:
-			identity->binding_len = mnl_attr_get_payload_len(attr);
-			identity->binding = xcalloc(1, identity->binding_len + 1);
-			get_bytes(attr, identity->binding, identity->binding_len);
-			break;
-		case IPSEC_IDENTITY_A_POLICY_NAME:
-			identity->policy = get_string(attr);
-			break;
-		case IPSEC_IDENTITY_A_SOURCE:
-			identity->source = get_string(attr);
-			break;
-		default:
-			get_end(attr, &identity->remote);
-		}
-	}
-	return identity;
-}
-
-static bool get_sa(const struct nlattr *nest, struct sa_ref *sa)
-{
-	const struct nlattr *attr;
-	size_t len;
-
-	memset(sa, 0, sizeof(*sa));
-	mnl_attr_for_each_nested(attr, nest) {
-		switch (mnl_attr_get_type(attr)) {
-		case IPSEC_SA_REF_A_SATYPE:
-			get_bytes(attr, &sa->satype, sizeof(sa->satype));
-			break;
-		case IPSEC_SA_REF_A_DESTINATION:
-			len = mnl_attr_get_payload_len(attr);
-			if (len != 4 && len != 16)
-				return false;
-			sa->family = len == 4 ? AF_INET : AF_INET6;
-			get_bytes(attr, sa->destination, len);
-			break;
-		case IPSEC_SA_REF_A_SPI:
-			get_bytes(attr, &sa->spi, sizeof(sa->spi));
-			break;
-		case IPSEC_SA_REF_A_MARK:
-			get_bytes(attr, &sa->mark, sizeof(sa->mark));
-			break;
-		}
-	}
-	return sa->satype && sa->family && sa->spi;
-}
 
 /* Bindings are not heard of one by one: they may be many of one identity. */
 static int dump_one(const struct nlmsghdr *nlh, void *data)
@@ -347,9 +177,10 @@ static int dump_one(const struct nlmsghdr *nlh, void *data)
 	struct identity **last = data, *identity;
 	struct sa_ref sa;
 
-	if (!nest || !sa_nest || !get_sa(sa_nest, &sa))
+	if (!nest || !sa_nest || !message_get_sa(sa_nest, &sa))
 		return -EPROTO;
-	identity = get_identity(nest);
+	identity = message_get_identity(mnl_attr_get_payload(nest),
+					mnl_attr_get_payload_len(nest));
 	if (!identity->remote.method) {
 		identity_put(identity);
 		return -EPROTO;

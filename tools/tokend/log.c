@@ -9,6 +9,7 @@
  * An agent without memory is of no use. It ends, and is started anew with all
  * it needs in the kernel and in the keying daemons.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,8 +46,8 @@ static size_t line_begin(char *line, size_t size, enum log_level level)
 	clock_gettime(CLOCK_REALTIME, &now);
 	localtime_r(&now.tv_sec, &tm);
 	len = strftime(line, size, "%H:%M:%S", &tm);
-	return len + snprintf(line + len, size - len, ".%03ld ipsec-tokend: ",
-			      now.tv_nsec / 1000000);
+	return len + snprintf(line + len, size - len, ".%03ld %s: ", now.tv_nsec / 1000000,
+			      program_invocation_short_name);
 }
 
 /**

@@ -83,11 +83,13 @@ bool sa_ref_set(struct sa_ref *sa, uint8_t satype, const char *address, uint32_t
  */
 const char *sa_ref_text(const struct sa_ref *sa, char *text)
 {
-	char address[INET6_ADDRSTRLEN];
+	char address[INET6_ADDRSTRLEN], mark[24] = "";
 
 	inet_ntop(sa->family, sa->destination, address, sizeof(address));
-	snprintf(text, SA_REF_TEXT, "%s %s spi 0x%08x",
-		 sa->satype == SADB_SATYPE_AH ? "ah" : "esp", address, ntohl(sa->spi));
+	if (sa->mark)
+		snprintf(mark, sizeof(mark), " mark 0x%x", sa->mark);
+	snprintf(text, SA_REF_TEXT, "%s %s spi 0x%08x%s",
+		 sa->satype == SADB_SATYPE_AH ? "ah" : "esp", address, ntohl(sa->spi), mark);
 	return text;
 }
 

@@ -13,6 +13,7 @@
 #include <openssl/sha.h>
 
 #include "../credential.h"
+#include "claim.h"
 #include "known.h"
 #include "log.h"
 #include "mapping.h"
@@ -336,41 +337,22 @@ static const struct round *deciding_round(const struct end *end)
 	return &none;
 }
 
-static int itoken_set(struct identity_end *end, const struct claim *claim, const struct key *key)
+static struct proof proof_of(const struct key *key)
 {
-	switch (claim->token) {
-	case TOKEN_PKIX:
-		return itoken_pkix(end->itoken, key->ca, key->credential, end->id_type, end->id);
-	case TOKEN_KEY:
-		return itoken_key(end->itoken, key->credential);
-	case TOKEN_ID:
-	case TOKEN_USER:
-		return itoken_id(end->itoken, claim->method, end->id_type, end->id);
-	case TOKEN_RANDOM:
-		break;
-	}
-	return itoken_random(end->itoken);
+	return (struct proof){
+		.credential = key->credential,
+		.ca = key->ca,
+		.id_type = key->credential ? key->id_type : IKE_ID_ANY,
+		.several = key->kind == KEY_CERTIFICATES,
+	};
 }
 
 static void end_set(struct identity_end *end, const struct claim *claim, const struct key *key,
 		    const char *id, const char *user)
 {
-	const char *name = claim->token == TOKEN_USER ? user : id;
+	const struct proof proof = proof_of(key);
 
-	end->method = claim->method;
-	/* a name that is not proved is for people only */
-	if (claim->method != IPSEC_AUTH_EAP || claim->token == TOKEN_USER) {
-		end->id = xstrdup(name);
-		end->id_type = claim->token == TOKEN_PKIX ? key->id_type : ike_id_type(name);
-	}
-	if (claim->token == TOKEN_PKIX) {
-		end->certificate_dn = xstrdup(key->credential->subject);
-		end->ca_dn = xstrdup(key->ca ? key->ca->subject : NULL);
-	}
-	if (key->credential && key->kind != KEY_CERTIFICATES &&
-	    (claim->token == TOKEN_PKIX || claim->token == TOKEN_KEY))
-		end->pubkey_id = xstrdup(key->credential->pubkey_id);
-	if (itoken_set(end, claim, key)) {
+	if (claim_end(claim, &proof, id, user, end)) {
 		log_event(LOG_LEVEL_ERROR, "an iToken cannot be computed");
 		exit(EXIT_FAILURE);
 	}
@@ -379,18 +361,10 @@ static void end_set(struct identity_end *end, const struct claim *claim, const s
 static void audit_set(struct identity_end *end, const struct ike_facts *ike, const char *id,
 		      const char *user, const char *note)
 {
-	char *text = xprintf("strongSwan IKEv%s %s: %s \"%s\"%s%s%s%s%s%s%s%s%s%s%s%s%s",
-			     ike->version, ike->connection, method_name(end->method), id,
-			     user ? " user \"" : "", user ? user : "", user ? "\"" : "",
-			     end->certificate_dn ? " certificate \"" : "",
-			     end->certificate_dn ? end->certificate_dn : "",
-			     end->certificate_dn ? "\"" : "",
-			     end->ca_dn ? " by \"" : "", end->ca_dn ? end->ca_dn : "",
-			     end->ca_dn ? "\"" : "",
-			     end->pubkey_id ? " key " : "", end->pubkey_id ? end->pubkey_id : "",
-			     note ? "; " : "", note ? note : "");
+	char *told = xprintf("strongSwan IKEv%s %s", ike->version, ike->connection);
 
-	end->audit = text;
+	end->audit = claim_audit(told, end, id, user, note);
+	free(told);
 }
 
 static enum known known_key(const struct config *config, const struct key *key, const char *id)
@@ -471,6 +445,7 @@ struct identity *evidence_identity(const struct ike_facts *ike, const struct con
 	struct key remote = { .kind = KEY_NONE }, local = { .kind = KEY_NONE };
 	const struct connection *connection = store.connection;
 	struct identity *identity = identity_new();
+	struct proof remote_proof, local_proof;
 
 	while (connection && strcmp(connection->name, ike->connection))
 		connection = connection->next;
@@ -481,10 +456,9 @@ struct identity *evidence_identity(const struct ike_facts *ike, const struct con
 	}
 	remote_set(identity, ike, connection, config, &remote);
 	local_set(identity, ike, connection, config, &local);
-	if (remote.credential && remote.kind != KEY_CERTIFICATES &&
-	    local.credential && local.kind != KEY_CERTIFICATES &&
-	    credential_binding(remote.credential, local.credential, &identity->binding,
-			       &identity->binding_len))
+	remote_proof = proof_of(&remote);
+	local_proof = proof_of(&local);
+	if (claim_binding(identity, &remote_proof, &local_proof))
 		log_event(LOG_LEVEL_ERROR, "no channel binding, out of memory");
 	identity->source = xstrdup(STRONGSWAN_NAME);
 	return identity;
