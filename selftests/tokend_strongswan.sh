@@ -9,7 +9,7 @@
 # shellcheck source=lib.sh
 . selftests/lib.sh
 
-LAYER=$BUILD/guest/layers/strongswan
+LAYER=$BUILD/layers/strongswan
 TOKEND=$BUILD/tools/tokend/ipsec-tokend
 DIR=/tmp/tokend.$$
 
@@ -18,7 +18,7 @@ BTNS=2 LEAPOFFAITH=3 GROUPKEY=4 PRESHAREDKEY=5 XAUTH=6 EAP=7
 PKIX_INLINE=9 PKIX_TRUSTED=10
 
 [ -x "$LAYER/usr/lib/ipsec/charon" ] || {
-	echo "1..0 # SKIP no strongSwan, run selftests/qemu/layers.sh"
+	echo "1..0 # SKIP $LAYER is not there, see selftests/qemu/layers.sh"
 	exit 4
 }
 
