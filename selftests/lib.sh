@@ -152,14 +152,16 @@ crypto_load() {
 		des_generic deflate
 }
 
-# ipsec_key SPI BYTES: a key that no other SA has
+# ipsec_key SPI BYTES: a key that no other SA has. Without a subshell, for each
+# costs milliseconds in the guest, and there is a key for every SA.
 ipsec_key() {
-	local i key=
+	local i word key=
 
 	for ((i = 0; i < $2; i += 4)); do
-		key+=$(printf %08x $((($1 * 0x9e3779b1 + (i + 1) * 0x85ebca6b) & 0xffffffff)))
+		printf -v word %08x $((($1 * 0x9e3779b1 + (i + 1) * 0x85ebca6b) & 0xffffffff))
+		key+=$word
 	done
-	echo "0x${key:0:$(($2 * 2))}"
+	echo -n "0x${key:0:$(($2 * 2))}"
 }
 
 # ipsec_spi PROTO DIRECTION: the SPI (for comp, the CPI) of the SA in force.
@@ -186,21 +188,28 @@ ipsec_protos() {
 	esac
 }
 
-# The part of "ip xfrm state add" that names algorithms.
+# Named algorithms, as parts of "ip xfrm state add"
+ipsec_enc() {
+	echo -n "enc $1 "
+	ipsec_key "$2" "$3"
+	echo -n " "
+}
+
+ipsec_auth() {
+	echo -n "auth-trunc hmac(sha256) "
+	ipsec_key $(($1 + 0x10000)) 32
+	echo " 128"
+}
+
+# ipsec_algorithms KIND PROTO SPI: all that one SA has
 ipsec_algorithms() {
-	local kind=$1 proto=$2 spi=$3
-	local auth gcm
-
-	auth="auth-trunc hmac(sha256) $(ipsec_key $((spi + 0x10000)) 32) 128"
-	gcm="aead rfc4106(gcm(aes)) $(ipsec_key "$spi" 20) 128"
-
-	case $kind/$proto in
-	*/ah)		echo "$auth" ;;
+	case $1/$2 in
+	*/ah)		ipsec_auth "$3" ;;
 	*/comp)		echo "comp deflate" ;;
-	esp-cbc/esp)	echo "enc cbc(aes) $(ipsec_key "$spi" 32) $auth" ;;
-	esp-null/esp)	echo "enc ecb(cipher_null) \"\" $auth" ;;
-	untrusted/esp)	echo "enc cbc(des3_ede) $(ipsec_key "$spi" 24) $auth" ;;
-	*)		echo "$gcm" ;;
+	esp-cbc/esp)	ipsec_enc "cbc(aes)" "$3" 32 && ipsec_auth "$3" ;;
+	esp-null/esp)	echo -n 'enc ecb(cipher_null) "" ' && ipsec_auth "$3" ;;
+	untrusted/esp)	ipsec_enc "cbc(des3_ede)" "$3" 24 && ipsec_auth "$3" ;;
+	*)		echo -n "aead rfc4106(gcm(aes)) " && ipsec_key "$3" 20 && echo " 128" ;;
 	esac
 }
 

@@ -7,46 +7,13 @@
 
 # shellcheck source=lib.sh
 . selftests/lib.sh
-shopt -s extglob
+. selftests/peers.sh
 
 TOOL=${BUILD:-build}/tools/ipsec-token
 
 # both COMMAND...: on both hosts
 both() {
 	left "$@" && right "$@"
-}
-
-# helpers/peers.c has sockets on both hosts
-peers_start() {
-	coproc PEERS { exec "$HELPERS/peers"; }
-	# Subshells get the copies only.
-	exec {to}>&"${PEERS[1]}" {from}<&"${PEERS[0]}"
-	peers=$PEERS_PID
-}
-
-# peers_kill: it gets no chance to close anything
-peers_kill() {
-	exec {to}>&- {from}<&-
-	kill -KILL "$peers"
-	wait "$peers" 2>/dev/null
-}
-
-# ask COMMANDS: sets $answer to that of the process
-ask() {
-	echo "$*" >&"$to"
-	read -r -t 60 -u "$from" answer || answer="no answer"
-}
-
-# tell COMMANDS: they must succeed
-tell() {
-	ask "$@"
-	[ -z "${answer//@(ok|, )/}" ] || { not_ok "$*"; diag "$answer"; }
-}
-
-# says COMMANDS WANTED TEXT: a test of its own
-says() {
-	ask "$1"
-	is "$answer" "$2" "$3"
 }
 
 # is_pair PAIR TEXT: two tokens

@@ -7,32 +7,13 @@
 
 # shellcheck source=lib.sh
 . selftests/lib.sh
-shopt -s extglob
+. selftests/peers.sh
 
 TOOL=${BUILD:-build}/tools/ipsec-token
 
 # both COMMAND...: on both hosts
 both() {
 	left "$@" && right "$@"
-}
-
-# ask COMMANDS: sets $answer to that of the process. No subshell: forking takes
-# longer than asking.
-ask() {
-	echo "$*" >&"$to"
-	read -r -t 30 -u "$from" answer || answer="no answer"
-}
-
-# tell COMMANDS: they must succeed
-tell() {
-	ask "$@"
-	[ -z "${answer//@(ok|, )/}" ] || { not_ok "$*"; diag "$answer"; }
-}
-
-# says COMMANDS WANTED TEXT: a test of its own
-says() {
-	ask "$1"
-	is "$answer" "$2" "$3"
 }
 
 # about COMMAND PAIR WANTED TEXT: what the command says of both tokens of a pair
@@ -285,9 +266,7 @@ t_linger() {
 
 plan $((6 * T_SUCCESSION + 2 * T_WEAKER + 2 * T_DISTRUSTED + T_TRUST + T_LINGER))
 net_up
-coproc PEERS { exec "$HELPERS/peers"; }
-# Subshells get the copies only.
-exec {to}>&"${PEERS[1]}" {from}<&"${PEERS[0]}"
+peers_start
 
 for family in 4 6; do
 	for kind in esp-gcm ah-esp tunnel; do

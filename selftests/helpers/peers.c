@@ -4,8 +4,9 @@
  * test changes what is around them: commands on a line of standard input, with
  * " ; " between them, and one line with all the answers.
  *
- *	open NAME tcp|udp 4|6	a connection from left to right, or a pair of
- *				sockets that opted in
+ *	open NAME tcp|udp 4|6 [MARK]
+ *				a connection from left to right, or a pair of
+ *				sockets that opted in; what left sends has MARK
  *	say NAME		data each way; of a pair: what came with it
  *	tokens NAME		what getsockopt() says
  *	send NAME		from left to right, which does not read it
@@ -16,6 +17,9 @@
  *	about HOST TOKEN	privacy, integrity and whether the SAs are known
  *	spis HOST TOKEN		of all SAs, sorted
  *	algorithms HOST TOKEN	of all SAs, each once
+ *	who HOST TOKEN		every attribute of the iToken that there is, as
+ *				NAME=VALUE with tabs between them; those of the
+ *				local one are called local.NAME
  *	listen HOST		join the group "events"
  *	events HOST		whether some or none came since
  *
@@ -67,6 +71,7 @@ static const char * const addresses[][3] = {
 };
 
 static int netns[2];
+static uint32_t left_mark;
 static struct ipsec *handles[2];
 static struct mnl_socket *listeners[2];
 static struct link links[LINKS];
@@ -181,7 +186,9 @@ static int socket_bound(int host, int v6, int type, int port, bool any)
 		((struct sockaddr_in6 *)&own)->sin6_addr = in6addr_any;
 	else if (any)
 		((struct sockaddr_in *)&own)->sin_addr.s_addr = INADDR_ANY;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	if ((host == LEFT && left_mark &&
+	     setsockopt(fd, SOL_SOCKET, SO_MARK, &left_mark, sizeof(left_mark))) ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) ||
 	    bind(fd, (struct sockaddr *)&own, len)) {
@@ -232,18 +239,20 @@ static bool open_udp(struct link *link, int v6, int port)
 	return true;
 }
 
-static void do_open(const char *name, const char *type, const char *family)
+static void do_open(const char *name, const char *type, const char *family, const char *mark)
 {
 	bool tcp = !strcmp(type, "tcp"), v6 = !strcmp(family, "6");
 	struct link *link = link_new(name, tcp);
 	int port = PORT + (link - links);
 
+	left_mark = mark ? strtoul(mark, NULL, 0) : 0;
 	if (tcp ? open_tcp(link, v6, port) : open_udp(link, v6, port)) {
 		answer("ok");
 	} else {
 		answer(error_name(errno));
 		link_close(link);
 	}
+	left_mark = 0;
 }
 
 static int say_tcp(int from, int to)
@@ -421,6 +430,58 @@ static void print_algorithms(struct ipsec *ipsec, ipsec_ptoken_t ptoken, int cou
 	answer(*text ? text + 1 : "none");
 }
 
+/* What is not available is not there. */
+static void print_text(const char *whose, const char *name, const char *text)
+{
+	if (text)
+		printf("\t%s%s=%s", whose, name, text);
+}
+
+static void print_itoken(const char *whose, const struct ipsec_itoken *itoken)
+{
+	char text[IPSEC_ITOKEN_TEXT_SIZE];
+	const uint8_t *binding;
+	const void *data;
+	size_t i, size;
+
+	print_text(whose, "itoken", ipsec_itoken_export(itoken, text, sizeof(text)) > 0 ?
+		   text : "?");
+	print_text(whose, "method", ipsec_auth_method_name(ipsec_itoken_method(itoken)));
+	if (ipsec_itoken_ike_id_type(itoken) >= 0)
+		printf("\t%sidtype=%d", whose, ipsec_itoken_ike_id_type(itoken));
+	print_text(whose, "id", ipsec_itoken_ike_id(itoken));
+	print_text(whose, "ca", ipsec_itoken_ca_dn(itoken));
+	print_text(whose, "dn", ipsec_itoken_certificate_dn(itoken));
+	print_text(whose, "key", ipsec_itoken_pubkey_id(itoken));
+	print_text(whose, "policy", ipsec_itoken_policy_name(itoken));
+	print_text(whose, "audit", ipsec_itoken_audit_string(itoken));
+	if (ipsec_itoken_channel_binding(itoken, &data, &size))
+		return;
+	printf("\t%sbinding=", whose);
+	for (i = 0, binding = data; i < size; i++)
+		printf("%02x", binding[i]);
+}
+
+static void print_who(struct ipsec *ipsec, ipsec_ptoken_t ptoken)
+{
+	struct ipsec_itoken *itoken, *local;
+	int ret;
+
+	ret = ipsec_ptoken_itoken_wait(ipsec, ptoken, TIMEOUT, &itoken);
+	if (ret) {
+		answer(error_name(ret));
+		return;
+	}
+	answer("ok");
+	print_itoken("", itoken);
+	ipsec_itoken_free(itoken);
+	ret = ipsec_ptoken_local_itoken(ipsec, ptoken, &local);
+	if (ret)
+		return;
+	print_itoken("local.", local);
+	ipsec_itoken_free(local);
+}
+
 /* What a token stands for, as far as @what asks for it. */
 static void do_resolve(const char *what, int host, const char *token)
 {
@@ -430,6 +491,10 @@ static void do_resolve(const char *what, int host, const char *token)
 	int ret;
 
 	ret = handle_get(host, &ipsec);
+	if (!ret && !strcmp(what, "who")) {
+		print_who(ipsec, ptoken);
+		return;
+	}
 	if (!ret)
 		ret = ipsec_ptoken_attributes(ipsec, ptoken, &attributes, sizeof(attributes));
 	if (ret)
@@ -481,8 +546,8 @@ static void obey(char **arg, int args)
 	const char *what = args ? arg[0] : "";
 	struct link *link;
 
-	if (!strcmp(what, "open") && args == 4) {
-		do_open(arg[1], arg[2], arg[3]);
+	if (!strcmp(what, "open") && (args == 4 || args == 5)) {
+		do_open(arg[1], arg[2], arg[3], arg[4]);
 		return;
 	}
 	if (!strcmp(what, "begin") && args == 3) {
@@ -526,7 +591,7 @@ static void obey(char **arg, int args)
 
 static void obey_line(char *line)
 {
-	char *arg[5] = {}, *word, *rest;
+	char *arg[6] = {}, *word, *rest;
 	int args = 0;
 
 	for (word = strtok_r(line, "\n ", &rest); word; word = strtok_r(NULL, "\n ", &rest)) {
@@ -535,6 +600,7 @@ static void obey_line(char *line)
 			fputs(", ", stdout);
 			args = 0;
 		} else if (args < 5) {
+			arg[args + 1] = NULL;
 			arg[args++] = word;
 		}
 	}

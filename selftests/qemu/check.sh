@@ -56,6 +56,8 @@ if ! awk -v want="$*" -v dir="$LOG" -v smp="$SMP" -v patience="$PATIENCE" \
 				group = "host"
 			else if ($i ~ /^smp=/)
 				group = substr($i, 5)
+			else if ($i ~ /^layer=/)
+				print substr($i, 7) >(dir "/layers")
 		}
 		$2 *= patience
 		print >(dir "/list." group)
@@ -71,6 +73,11 @@ if ! awk -v want="$*" -v dir="$LOG" -v smp="$SMP" -v patience="$PATIENCE" \
 		}
 	}' "$LIST"; then
 	exit 2
+fi
+
+# Without its layer a test says so itself, and the others are run all the same.
+if [ -e "$LOG/layers" ]; then
+	sort -u "$LOG/layers" | xargs "$here/layers.sh" || :
 fi
 
 # A test that runs on the host gets the same lines around it as in the guest.

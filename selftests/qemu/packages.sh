@@ -22,7 +22,7 @@ packages=(
 	bc bison flex libelf-dev libssl-dev
 
 	# the agent and its tests; what plugins of charon in the guest need
-	openssl xxd libgmp10 libip4tc2 libcap2 strace systemd
+	openssl xxd libgmp10 libip4tc2 libcap2 libcurl4 strace systemd
 
 	# what tests call in the guest
 	iproute2 iputils-ping tcpdump iperf3 jq

@@ -1,0 +1,211 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The agent is killed at every step in turn: strace lets it get so far and no
+# further. Whatever it did until then is right, and another agent does the rest.
+# Peers have raw public keys that they were never seen with before, so that also
+# what is written to the file of known keys counts.
+
+# shellcheck source=lib.sh
+. selftests/lib.sh
+. selftests/charon.sh
+
+# where a step begins: the agent asks or tells somebody, or writes keys down
+CALLS="sendto fsync rename"
+
+# doomed SYSCALL N: the arguments of strace
+doomed() {
+	STRACE=(strace -qq -o /dev/null -e "trace=$1" -e "inject=$1:signal=KILL:when=$2")
+}
+
+dead() {
+	! kill -0 "${AGENT[$1]}"
+}
+
+dead_or_done() {
+	dead "$1" || all_bound "$1"
+}
+
+# right_so_far HOST: no SA is said to be of somebody else, or known better
+right_so_far() {
+	local line
+
+	sas_read "$1"
+	for line in "${BOUND[@]}"; do
+		[[ $line == *$'\tmethod=2\t'* && $line == *$'\titoken='"${EXPECTED[$1]}"$'\t'* ]] ||
+			return
+	done
+	others_bound_to_nothing
+}
+
+# What is bound is there.
+others_bound_to_nothing() {
+	local key
+
+	for key in "${!BOUND[@]}"; do
+		[ -n "${SAS[$key]}" ] || return
+	done
+}
+
+# mourn: take notice of agents that are dead, and set KILLED if there are any
+mourn() {
+	local host
+
+	KILLED=
+	for host in left right; do
+		! dead $host 2>/dev/null || KILLED=1
+		agent_kill $host 2>/dev/null
+	done
+}
+
+# aftermath TEXT: other agents take over
+aftermath() {
+	local host
+
+	for host in left right; do
+		does "$1: nothing wrong at $host" right_so_far $host
+		after_log $host "connected to" agent_up $host
+	done
+	does "$1: every SA has an identity" both_bound
+	meet 4
+	for host in left right; do
+		does "$1: it is right at $host" right_so_far $host
+		told $host.method BTNS "$1: which is what $host is told"
+	done
+	part
+}
+
+forget() {
+	rm -f "$DIR"/{left,right}/known-keys*
+}
+
+# Agents begin with SAs that nobody knows.
+t_start() {
+	local call n host
+
+	for call in $CALLS; do
+		for ((n = 1; n < 100; n++)); do
+			forget
+			up
+			doomed $call $n
+			for host in left right; do
+				agent_up $host "${STRACE[@]}" -D
+			done
+			for host in left right; do
+				wait_for dead_or_done $host
+			done
+			mourn
+			[ -n "$KILLED" ] || break
+			aftermath "start, $call $n"
+			mourn
+			down raw
+		done
+		diag "start: $((n - 1)) times $call"
+		check "start: $call is a step" [ $n -gt 1 ]
+		down raw
+	done
+}
+
+# attach HOST: until it is traced
+attach() {
+	start "$1" "${STRACE[@]/-qq/-q}" -p "${AGENT[$1]}" 2>"$DIR/$1/strace"
+	wait_for grep -q attached "$DIR/$1/strace"
+}
+
+# event NAME SYSCALL COMMAND...: agents that are at rest are killed while it happens
+event() {
+	local name=$1 call=$2 n host
+
+	shift 2
+	for ((n = 1; n < 100; n++)); do
+		forget
+		for host in left right; do
+			after_log $host "connected to" agent_up $host
+		done
+		[ "$name" = up ] || { up; both_bound; }
+		doomed $call $n
+		for host in left right; do
+			attach $host
+		done
+		"$@"
+		for host in left right; do
+			wait_for dead_or_done $host
+		done
+		mourn
+		[ -n "$KILLED" ] || break
+		aftermath "$name, $call $n"
+		mourn
+		down raw
+	done
+	diag "$name: $((n - 1)) times $call"
+	check "$name: $call is a step" [ $n -gt 1 ]
+	down raw
+}
+
+# child_rekeyed: by both ends, agents or not
+child_rekeyed() {
+	local host old
+
+	sas_read left
+	old=("${!SAS[@]}")
+	swan left --rekey --child net
+	for host in left right; do
+		wait_for gone_from $host "${old[@]}"
+	done
+}
+
+reauthenticated() {
+	local host old
+
+	sas_read left
+	old=("${!SAS[@]}")
+	swan left --rekey --ike raw --reauth
+	for host in left right; do
+		wait_for gone_from $host "${old[@]}"
+	done
+}
+
+# gone_from HOST KEY...: there are SAs, and none of these
+gone_from() {
+	local key
+
+	sas_read "$1"
+	[ ${#SAS[@]} = 2 ] || return
+	for key in "${@:2}"; do
+		[ -z "${SAS[$key]}" ] || return
+	done
+}
+
+t_up() {
+	local call
+
+	for call in $CALLS; do
+		event up $call up
+	done
+}
+
+t_child() {
+	event "CHILD_SA rekeyed" sendto child_rekeyed
+}
+
+t_reauth() {
+	event "reauthenticated" sendto reauthenticated
+}
+
+echo "KTAP version 1"
+daemons_up
+pki
+raw
+declare -A EXPECTED
+up
+both_bound
+for host in left right; do
+	EXPECTED[$host]=$(bound_as $host itoken)
+done
+mourn
+down raw
+for t in ${TOKEND_TESTS:-start up child reauth}; do
+	diag "$SECONDS seconds: $t"
+	"t_$t"
+done
+daemons_down
