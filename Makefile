@@ -90,7 +90,8 @@ $(BUILD)/lib/examples/%: lib/examples/%.c $(LIB).a
 
 tool_obj := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/credential.c,$(wildcard tools/*.c)))
 
-tools: $(BUILD)/tools/ipsec-token $(BUILD)/tools/tokend/ipsec-tokend
+tools: $(BUILD)/tools/ipsec-token $(BUILD)/tools/tokend/ipsec-tokend \
+	$(BUILD)/tools/libexec/updown-libreswan
 
 $(BUILD)/tools/%.o: tools/%.c Makefile
 	@mkdir -p $(@D)
@@ -111,6 +112,10 @@ $(BUILD)/tools/tokend/ipsec-tokend: $(tokend_obj) $(LIB).a
 $(TOKEND): $(filter-out %/main.o,$(tokend_obj))
 	rm -f $@
 	$(AR) rcs $@ $^
+
+# What a keying daemon runs to tell the agent something.
+$(BUILD)/tools/libexec/updown-libreswan: $(BUILD)/tools/libexec/updown-libreswan.o
+	$(CC) $(LDFLAGS) -o $@ $^
 
 # ------------------------------------------------------------------- tests
 # Each selftests/*.c is one test, each selftests/helpers/*.c one program that
@@ -192,6 +197,8 @@ install: all
 		$(DESTDIR)$(LIBDIR)/pkgconfig/ipsec-token.pc
 	$(put) 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/tools/ipsec-token \
 		$(BUILD)/tools/tokend/ipsec-tokend
+	$(put) 755 -t $(DESTDIR)$(PREFIX)/libexec/ipsec-token \
+		$(BUILD)/tools/libexec/updown-libreswan
 	$(put) 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system tools/tokend/ipsec-tokend.service
 	sed -i -e 's,/usr/local/sbin,$(PREFIX)/sbin,' \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/ipsec-tokend.service
@@ -209,7 +216,7 @@ clean:
 distclean:
 	rm -rf $(BUILD)
 
--include $(wildcard $(foreach d,lib lib/examples tools tools/tokend selftests \
+-include $(wildcard $(foreach d,lib lib/examples tools tools/tokend tools/libexec selftests \
 	selftests/helpers,$(BUILD)/$d/*.d))
 
 .PHONY: all help module lib examples tools selftests packages check check-debug demo bench \

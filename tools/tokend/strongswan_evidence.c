@@ -346,6 +346,7 @@ static int itoken_set(struct identity_end *end, const struct claim *claim, const
 	case TOKEN_ID:
 	case TOKEN_USER:
 		return itoken_id(end->itoken, claim->method, end->id_type, end->id);
+	case TOKEN_VOUCHED:
 	case TOKEN_RANDOM:
 		break;
 	}
