@@ -54,7 +54,7 @@ agent_up() {
 
 # agent_kill HOST: without a chance to tidy up
 agent_kill() {
-	kill -9 "${AGENT[$1]}"
+	kill -9 "${AGENT[$1]}" 2>/dev/null
 	wait "${AGENT[$1]}" 2>/dev/null
 }
 
