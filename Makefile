@@ -129,9 +129,9 @@ selftests: $(test_bin)
 
 TEST_LIBS = $(LIB).a -Wl,--as-needed -lmnl -luring -lpthread
 $(BUILD)/selftests/helpers/netns: TEST_LIBS := -static
-$(BUILD)/selftests/tokend_unit $(BUILD)/selftests/tokend_table: $(TOKEND)
-$(BUILD)/selftests/tokend_unit $(BUILD)/selftests/tokend_table: \
-	TEST_LIBS = $(TOKEND) $(LIB).a -lmnl -lcrypto -lpthread
+tokend_test := $(addprefix $(BUILD)/selftests/,tokend_unit tokend_table tokend_libreswan_unit)
+$(tokend_test): $(TOKEND)
+$(tokend_test): TEST_LIBS = $(TOKEND) $(LIB).a -lmnl -lcrypto -lpthread
 
 $(KSELFTEST)/kselftest.h: selftests/qemu/kselftest.sh
 	selftests/qemu/kselftest.sh $(KSELFTEST)

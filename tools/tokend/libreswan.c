@@ -20,14 +20,11 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <linux/pfkeyv2.h>
 
-#include "libreswan_evidence.h"
-#include "libreswan_status.h"
+#include "libreswan_sas.h"
 #include "libreswan_updown.h"
 #include "log.h"
 #include "program.h"
-#include "sas.h"
 #include "source.h"
 
 /* pluto answers within this time, scripts included, or is given up */
@@ -60,20 +57,6 @@ enum job {
 };
 
 /**
- * struct ike - what was found out of an IKE SA
- * @number: of the state
- * @connection: name of the connection
- * @instance: of the connection
- * @identity: who is behind it
- */
-struct ike {
-	unsigned long number;
-	char *connection;
-	unsigned int instance;
-	struct identity *identity;
-};
-
-/**
  * struct source - libreswan
  * @config: ours
  * @epoll: what to poll
@@ -89,12 +72,12 @@ struct ike {
  * @failing: it was logged that pluto does not answer
  * @absent: it was logged that there is no pluto
  * @incarnation: of pluto's socket when the first program was started
- * @known: the same, when @ike was found out
+ * @known: the same, when @ikes was found out
  * @status: what pluto has said
  * @nicknames: certificates that are needed
- * @ike: what was found out, by number
- * @ikes: how many
- * @expected: what a script has spoken of last
+ * @ikes: what was found out
+ * @heard: what a script has spoken of last
+ * @expected: the same, when pluto was asked
  */
 struct source {
 	const struct config *config;
@@ -114,8 +97,8 @@ struct source {
 	struct stat known;
 	struct pluto_status status;
 	struct nicknames nicknames;
-	struct ike *ike;
-	size_t ikes;
+	struct pluto_ikes ikes;
+	struct updown heard;
 	struct updown expected;
 };
 
@@ -124,38 +107,7 @@ static bool same(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
-/* --------------------------------------------------------------- what is known */
-
-static void ikes_clear(struct source *source)
-{
-	size_t i;
-
-	for (i = 0; i < source->ikes; i++) {
-		free(source->ike[i].connection);
-		identity_put(source->ike[i].identity);
-	}
-	free(source->ike);
-	source->ike = NULL;
-	source->ikes = 0;
-	source->watch_at = INT64_MAX;
-}
-
-static int ike_compare(const void *a, const void *b)
-{
-	const struct ike *x = a, *y = b;
-
-	return x->number < y->number ? -1 : x->number > y->number;
-}
-
-static struct identity *ike_known(const struct source *source, const struct pluto_state *state)
-{
-	const struct ike key = { .number = state->number }, *ike;
-
-	ike = source->ikes ? bsearch(&key, source->ike, source->ikes, sizeof(key), ike_compare) :
-	      NULL;
-	return ike && same(ike->connection, state->connection) &&
-	       ike->instance == state->instance ? identity_get(ike->identity) : NULL;
-}
+/* --------------------------------------------------------------- asking pluto */
 
 /* Each start of pluto makes another socket, and counts from 1 again. */
 static bool incarnation_read(const struct source *source, struct stat *st)
@@ -168,108 +120,6 @@ static bool incarnation_same(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev &&
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
-/* ----------------------------------------------------------------- from SAs to IKE */
-
-/* The inbound SA, then the outbound one. */
-static bool child_refs(const struct pluto_state *child, struct sa_ref *ref)
-{
-	uint8_t satype = child->ah ? SADB_SATYPE_AH : SADB_SATYPE_ESP;
-
-	return sa_ref_set(&ref[0], satype, child->in, child->spi_in) &&
-	       sa_ref_set(&ref[1], satype, child->out, child->spi_out);
-}
-
-/* The IKE SA of a CHILD SA, NULL if it is none, or has proved nothing. */
-static const struct pluto_state *parent_of(const struct pluto_status *status,
-					   const struct pluto_state *child)
-{
-	const struct pluto_state *parent;
-
-	if (!child->in || !child->established || !child->parent)
-		return NULL;
-	parent = pluto_state_find(status, child->parent);
-	return parent && parent->established && !parent->in ? parent : NULL;
-}
-
-/* What the kernel keeps of it was found out when it was new. */
-static struct identity *child_adopt(const struct pluto_state *child)
-{
-	struct identity *identity;
-	struct sa_ref ref[2];
-	int i;
-
-	if (!child_refs(child, ref))
-		return NULL;
-	for (i = 0; i < 2; i++) {
-		identity = sas_identity(&ref[i]);
-		if (identity && same(identity->source, LIBRESWAN_NAME))
-			return identity_copy(identity);
-	}
-	return NULL;
-}
-
-static void child_identify(const struct pluto_state *ike, const struct pluto_state *child,
-			   const struct identity *found)
-{
-	const char *const names[] = { LIBRESWAN_NAME, ike->connection, child->connection,
-				      child->ah ? "AH" : "ESP",
-				      child->tunnel ? "TUNNEL" : "TRANSPORT" };
-	struct identity *identity;
-	struct sa_ref ref[2];
-
-	if (!child_refs(child, ref))
-		return;
-	identity = identity_copy(found);
-	free(identity->policy);
-	identity->policy = same(ike->connection, child->connection) ?
-			   xstrdup(ike->connection) :
-			   xprintf("%s/%s", ike->connection, child->connection);
-	if (itoken_lineage(&identity->lineage, identity->remote.itoken, identity->local.itoken,
-			   names, sizeof(names) / sizeof(names[0])))
-		log_event(LOG_LEVEL_ERROR, "a lineage cannot be computed");
-	else
-		sas_identify(ref, 2, identity);
-	identity_put(identity);
-}
-
-/*
- * Who is behind each IKE SA with CHILD SAs, at the place its state has among the
- * states; NULL where it is not known. @missing is told how many are not.
- */
-static struct identity **identities(const struct source *source, size_t *missing)
-{
-	const struct pluto_status *status = &source->status;
-	struct identity **found = xcalloc(status->states + 1, sizeof(*found));
-	const struct pluto_state *parent;
-	size_t i, at;
-
-	*missing = 0;
-	for (i = 0; i < status->states; i++) {
-		parent = parent_of(status, &status->state[i]);
-		at = parent ? parent - status->state : 0;
-		if (parent && !found[at])
-			found[at] = child_adopt(&status->state[i]);
-	}
-	for (i = 0; i < status->states; i++) {
-		parent = parent_of(status, &status->state[i]);
-		at = parent ? parent - status->state : 0;
-		if (parent && !found[at])
-			found[at] = ike_known(source, parent);
-		if (parent && !found[at])
-			++*missing;
-	}
-	return found;
-}
-
-static void identities_free(const struct source *source, struct identity **found)
-{
-	size_t i;
-
-	for (i = 0; i < source->status.states; i++)
-		identity_put(found[i]);
-	free(found);
 }
 
 /* A script is run when SAs are there, so pluto must have them, or others since. */
@@ -290,47 +140,7 @@ static void expected_check(struct source *source)
 	if (i == source->status.states)
 		log_event(LOG_LEVEL_NOTICE, "libreswan: updown %s of %s: pluto has no such SAs",
 			  source->expected.verb, source->expected.connection);
-	memset(&source->expected, 0, sizeof(source->expected));
 }
-
-/* Say who is behind all SAs, and remember it. */
-static void identify(struct source *source, bool evidence)
-{
-	const struct pluto_status *status = &source->status;
-	struct identity **found;
-	const struct pluto_state *parent;
-	size_t i, at, missing;
-
-	found = identities(source, &missing);
-	for (i = 0; i < status->states; i++) {
-		parent = parent_of(status, &status->state[i]);
-		at = parent ? parent - status->state : 0;
-		if (parent && !found[at] && evidence)
-			found[at] = pluto_identity(status, &source->nicknames, parent,
-						   source->config);
-		if (parent && found[at])
-			child_identify(parent, &status->state[i], found[at]);
-	}
-
-	ikes_clear(source);
-	source->ike = xcalloc(status->states + 1, sizeof(*source->ike));
-	for (i = 0; i < status->states; i++) {
-		if (!found[i])
-			continue;
-		source->ike[source->ikes++] = (struct ike) {
-			.number = status->state[i].number,
-			.connection = xstrdup(status->state[i].connection),
-			.instance = status->state[i].instance,
-			.identity = identity_get(found[i]),
-		};
-		if (!found[i]->remote.id)
-			source->watch_at = now_ms() + WATCH_MS;
-	}
-	source->known = source->incarnation;
-	identities_free(source, found);
-}
-
-/* ------------------------------------------------------------------------- jobs */
 
 static void watch_fd(const struct source *source, int fd)
 {
@@ -367,19 +177,26 @@ static void failed(struct source *source, const char *what, int err)
 			   source->retry_ms * 2 : RETRY_LAST_MS;
 }
 
-static void run(struct source *source, enum job job, const char *const *argv)
+static int run(struct source *source, enum job job, const char *const *argv)
 {
 	bool whack = job != JOB_CERTIFICATES;
 
 	source->program = program_start(argv, whack ? WHACK_MAX : CERTUTIL_MAX);
-	if (!source->program) {
-		failed(source, argv[0], -errno);
-		return;
-	}
+	if (!source->program)
+		return -errno;
 	source->job = job;
 	source->give_up = now_ms() + (whack ? WHACK_MS : CERTUTIL_MS);
 	watch_fd(source, program_output_fd(source->program));
 	watch_fd(source, program_exit_fd(source->program));
+	return 0;
+}
+
+static void run_whack(struct source *source, enum job job, const char *const *argv)
+{
+	int err = run(source, job, argv);
+
+	if (err)
+		failed(source, argv[0], err);
 }
 
 static void states_begin(struct source *source)
@@ -387,7 +204,7 @@ static void states_begin(struct source *source)
 	const char *const argv[] = { source->config->whack, "--ctlsocket",
 				     source->config->pluto_socket, "--showstates", NULL };
 
-	run(source, JOB_STATES, argv);
+	run_whack(source, JOB_STATES, argv);
 }
 
 static void status_begin(struct source *source)
@@ -396,23 +213,37 @@ static void status_begin(struct source *source)
 				     source->config->pluto_socket, "--status", "--listpubkeys",
 				     "--listcerts", "--listcacerts", NULL };
 
-	run(source, JOB_STATUS, argv);
+	run_whack(source, JOB_STATUS, argv);
 }
 
-/* Returns whether there is one to be read. */
+static void certificate_missing(const struct nickname *nickname, int err)
+{
+	log_event(LOG_LEVEL_WARNING, "libreswan: certificate \"%s\" cannot be read: %s",
+		  nickname->name, strerror(-err));
+}
+
+/* Returns whether one is being read. Without it the claim is a weaker one. */
 static bool certificates_begin(struct source *source)
 {
-	struct nickname *nickname = nicknames_next(&source->nicknames);
+	struct nickname *nickname;
 	char *database;
+	int err = 0;
 
-	if (!nickname || !source->status.nss_dir)
+	if (!source->status.nss_dir)
 		return false;
 	database = xprintf("sql:%s", source->status.nss_dir);
-	run(source, JOB_CERTIFICATES, (const char *const[]){
-		source->config->certutil, "-L", "-d", database, "-n", nickname->name, "-a", NULL
-	});
+	while ((nickname = nicknames_next(&source->nicknames))) {
+		err = run(source, JOB_CERTIFICATES, (const char *const[]){
+			source->config->certutil, "-L", "-d", database, "-n", nickname->name,
+			"-a", NULL
+		});
+		if (!err)
+			break;
+		certificate_missing(nickname, err);
+		nickname->read = true;
+	}
 	free(database);
-	return true;
+	return nickname;
 }
 
 static void done(struct source *source, bool evidence)
@@ -426,7 +257,10 @@ static void done(struct source *source, bool evidence)
 		rest(source);
 		return;
 	}
-	identify(source, evidence);
+	pluto_ikes_identify(&source->ikes, &source->status, evidence ? &source->nicknames : NULL,
+			    source->config);
+	source->known = source->incarnation;
+	source->watch_at = source->ikes.fleeting ? now_ms() + WATCH_MS : INT64_MAX;
 	expected_check(source);
 	if (source->failing)
 		log_event(LOG_LEVEL_NOTICE, "libreswan: pluto answers");
@@ -438,12 +272,7 @@ static void done(struct source *source, bool evidence)
 
 static void states_done(struct source *source)
 {
-	struct identity **found;
-	size_t missing;
-
-	found = identities(source, &missing);
-	identities_free(source, found);
-	if (!missing) {
+	if (!pluto_ikes_unknown(&source->ikes, &source->status, NULL)) {
 		done(source, false);
 		return;
 	}
@@ -453,22 +282,7 @@ static void states_done(struct source *source)
 
 static void status_done(struct source *source)
 {
-	const struct pluto_status *status = &source->status;
-	const struct pluto_connection *connection;
-	const struct pluto_state *parent;
-	struct identity **found;
-	size_t i, missing;
-
-	found = identities(source, &missing);
-	for (i = 0; i < status->states; i++) {
-		parent = parent_of(status, &status->state[i]);
-		if (!parent || found[parent - status->state])
-			continue;
-		connection = pluto_connection_find(status, parent->connection, parent->instance);
-		if (connection)
-			nicknames_want(&source->nicknames, status, connection);
-	}
-	identities_free(source, found);
+	pluto_ikes_unknown(&source->ikes, &source->status, &source->nicknames);
 	if (!certificates_begin(source))
 		done(source, true);
 }
@@ -477,10 +291,8 @@ static void certificates_done(struct source *source, const char *text, size_t le
 {
 	struct nickname *nickname = nicknames_next(&source->nicknames);
 
-	/* without it the claim is a weaker one */
 	if (err)
-		log_event(LOG_LEVEL_WARNING, "libreswan: certificate \"%s\" cannot be read: %s",
-			  nickname->name, strerror(-err));
+		certificate_missing(nickname, err);
 	nickname_read(nickname, text, err ? 0 : len);
 	if (!certificates_begin(source))
 		done(source, true);
@@ -518,13 +330,15 @@ static void job_next(struct source *source)
 		return;
 	source->want = false;
 	source->watch_at = INT64_MAX;
+	source->expected = source->heard;
+	memset(&source->heard, 0, sizeof(source->heard));
 	source->started = now_ms();
 	if (!incarnation_read(source, &source->incarnation)) {
 		if (!source->absent)
 			log_event(LOG_LEVEL_NOTICE, "libreswan: there is no %s yet",
 				  source->config->pluto_socket);
 		source->absent = true;
-		ikes_clear(source);
+		pluto_ikes_clear(&source->ikes);
 		return;
 	}
 	if (source->absent)
@@ -532,7 +346,7 @@ static void job_next(struct source *source)
 			  source->config->pluto_socket);
 	source->absent = false;
 	if (!incarnation_same(&source->incarnation, &source->known))
-		ikes_clear(source);
+		pluto_ikes_clear(&source->ikes);
 	states_begin(source);
 }
 
@@ -581,7 +395,7 @@ static void updown_hear(struct source *source)
 		/* what goes is told by xfrm */
 		if (strncmp(updown.verb, "up-", 3))
 			continue;
-		source->expected = updown;
+		source->heard = updown;
 		source->want = true;
 	}
 }
@@ -615,7 +429,7 @@ static void libreswan_close(struct source *source)
 {
 	program_free(source->program);
 	forget_answers(source);
-	ikes_clear(source);
+	pluto_ikes_clear(&source->ikes);
 	updown_close(source);
 	close(source->epoll);
 	free(source);

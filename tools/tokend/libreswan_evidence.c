@@ -266,12 +266,14 @@ static bool stands_alone(const struct pluto_status *status, const struct credent
 /* Keys that an administrator has given, or DNS, are as good as certificates. */
 static bool has_raw_key(const struct pluto_status *status, const char *id)
 {
+	const struct pluto_key *key;
 	size_t i;
 
-	for (i = 0; i < status->keys; i++)
-		if (!status->key[i].certified &&
-		    (!strcasecmp(status->key[i].id, id) || *status->key[i].id == '%'))
+	for (i = 0; i < status->keys; i++) {
+		key = &status->key[i];
+		if (!key->certified && (!key->id || *key->id == '%' || !strcasecmp(key->id, id)))
 			return true;
+	}
 	return false;
 }
 

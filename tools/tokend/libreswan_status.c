@@ -26,6 +26,7 @@
 
 #include "libreswan_status.h"
 #include "log.h"
+#include "text.h"
 
 /* which list the lines belong to */
 enum section {
@@ -49,74 +50,7 @@ struct reader {
 	bool key_complete;
 };
 
-/* ------------------------------------------------------------------------ text */
-
-/* Of a character in UTF-8 behind its first byte: how many, -1: it is none. */
-static int utf8_more(const unsigned char *c)
-{
-	static const struct {
-		unsigned char first, last, low, high;
-		int more;
-	} rows[] = {
-		{ 0x20, 0x7e, 0x80, 0xbf, 0 },
-		{ 0xc2, 0xdf, 0x80, 0xbf, 1 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 2 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 2 },
-		{ 0xed, 0xed, 0x80, 0x9f, 2 },
-		{ 0xee, 0xef, 0x80, 0xbf, 2 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 3 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 3 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 3 },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (*c >= rows[i].first && *c <= rows[i].last)
-			return rows[i].more && (c[1] < rows[i].low || c[1] > rows[i].high) ?
-			       -1 : rows[i].more;
-	return -1;
-}
-
-/**
- * text_good() - may this be shown to people and programs?
- * @text: of any origin
- *
- * Return: whether it is UTF-8 without control characters.
- */
-bool text_good(const char *text)
-{
-	const unsigned char *c = (const unsigned char *)text;
-	int more;
-
-	while (*c) {
-		more = utf8_more(c++);
-		if (more < 0)
-			return false;
-		for (; more > 0; more--, c++)
-			if ((*c & 0xc0) != 0x80)
-				return false;
-	}
-	return true;
-}
-
-/* What follows @start in @text, NULL if it begins with something else. */
-static char *behind(char *text, const char *start)
-{
-	size_t len = strlen(start);
-
-	return text && !strncmp(text, start, len) ? text + len : NULL;
-}
-
-/* Cut @text at the first @mark, and return what is behind that; or NULL. */
-static char *cut(char *text, const char *mark)
-{
-	char *at = text ? strstr(text, mark) : NULL;
-
-	if (!at)
-		return NULL;
-	*at = '\0';
-	return at + strlen(mark);
-}
+/* ------------------------------------------------------------------------ words */
 
 static bool number_read(char **text, int base, unsigned long max, unsigned long *number)
 {
@@ -165,8 +99,8 @@ static char *name_read(char *text, char **name, unsigned int *instance)
 	unsigned long number = 0;
 	char *end;
 
-	text = behind(text, "\"");
-	end = cut(text, "\"");
+	text = text_behind(text, "\"");
+	end = text_cut(text, "\"");
 	if (!end || !*text || !text_good(text))
 		return NULL;
 	*name = text;
@@ -233,8 +167,8 @@ static void state_line(struct pluto_state *state, char *text)
 	char *description, *parent;
 
 	/* STATE_X (DESCRIPTION); ... */
-	description = cut(text, " (");
-	text = cut(description, ")");
+	description = text_cut(text, " (");
+	text = text_cut(description, ")");
 	state->established = text && (strstr(description, "established") != NULL);
 	parent = text ? strstr(text, " SA #") : NULL;
 	if (!parent)
@@ -263,8 +197,7 @@ static void sas_line(struct pluto_state *state, char *text)
 	char *word, *left = NULL, *rest;
 	bool good = true, ah = false, esp = false;
 
-	for (word = strtok_r(text, " ", &left); word && strcmp(word, "Traffic:");
-	     word = strtok_r(NULL, " ", &left)) {
+	for (word = strtok_r(text, " ", &left); word; word = strtok_r(NULL, " ", &left)) {
 		rest = word + strcspn(word, ".:");
 		if (*rest)
 			*rest++ = '\0';
@@ -299,7 +232,7 @@ static void state_read(struct pluto_status *status, char *text)
 
 	if (!number_read(&text, 10, UINT32_MAX, &number) || !number)
 		return;
-	text = name_read(behind(text, ": "), &name, &instance);
+	text = name_read(text_behind(text, ": "), &name, &instance);
 	if (!text)
 		return;
 	state = state_of(status, number, name, instance);
@@ -312,6 +245,7 @@ static void state_read(struct pluto_status *status, char *text)
 		return;
 	}
 	/* an address is in front of the SAs where there is an instance */
+	text_cut(text, " Traffic:");
 	at = strchr(text, '@');
 	while (at && at > text && *at != ' ')
 		at--;
@@ -383,11 +317,11 @@ static enum auth_class class_read(const char *name)
 /* our auth:X, their auth:X, our autheap:X, their autheap:X; */
 static void auth_line(struct pluto_connection *connection, char *ours)
 {
-	char *theirs = cut(ours, ", their auth:");
-	char *our_eap = cut(theirs, ", our autheap:");
-	char *their_eap = cut(our_eap, ", their autheap:");
+	char *theirs = text_cut(ours, ", their auth:");
+	char *our_eap = text_cut(theirs, ", our autheap:");
+	char *their_eap = text_cut(our_eap, ", their autheap:");
 
-	if (!cut(their_eap, ";"))
+	if (!text_cut(their_eap, ";"))
 		return;
 	connection->local.class = class_read(ours);
 	connection->remote.class = class_read(theirs);
@@ -400,7 +334,7 @@ static void policy_line(struct pluto_connection *connection, char *text)
 {
 	char *word, *left = NULL;
 
-	connection->policy_told = cut(text, ";");
+	connection->policy_told = text_cut(text, ";");
 	for (word = strtok_r(text, "+", &left); word; word = strtok_r(NULL, "+", &left)) {
 		if (!strcmp(word, "IKEv1"))
 			connection->ikev1 = true;
@@ -442,9 +376,9 @@ static void id_set(struct pluto_end *end, const char *type, const char *id)
 /* our idtype: X; our id=X; their idtype: X; their id=X */
 static void id_line(struct pluto_connection *connection, char *our_type)
 {
-	char *ours = cut(our_type, "; our id=");
-	char *their_type = cut(ours, "; their idtype: ");
-	char *theirs = cut(their_type, "; their id=");
+	char *ours = text_cut(our_type, "; our id=");
+	char *their_type = text_cut(ours, "; their idtype: ");
+	char *theirs = text_cut(their_type, "; their id=");
 
 	if (!theirs)
 		return;
@@ -455,10 +389,10 @@ static void id_line(struct pluto_connection *connection, char *our_type)
 /* CAs: 'X'...'X' */
 static void ca_line(struct pluto_connection *connection, char *ours)
 {
-	char *theirs = cut(ours, "'...'"), *end;
+	char *theirs = text_cut(ours, "'...'"), *end;
 
 	/* a name that has this in itself cannot be told from two */
-	if (!theirs || strstr(theirs, "'...'") || connection->remote.ca)
+	if (!theirs || strstr(theirs, "'...'") || connection->local.ca || connection->remote.ca)
 		return;
 	end = theirs + strlen(theirs);
 	if (end == theirs || end[-1] != '\'')
@@ -478,7 +412,7 @@ static void certificate_set(char **to, char *text, const char *phrase)
 		return;
 	name += strlen(phrase);
 	*to = xstrdup(name);
-	cut(*to, ";");
+	text_cut(*to, ";");
 	if (!**to || !text_good(*to)) {
 		free(*to);
 		*to = NULL;
@@ -492,19 +426,19 @@ static void connection_read(struct pluto_status *status, char *text)
 	char *name;
 
 	/* the line without three blanks has identities, which peers choose */
-	text = behind(name_read(text, &name, &instance), ":   ");
+	text = text_behind(name_read(text, &name, &instance), ":   ");
 	if (!text)
 		return;
 	connection = connection_of(status, name, instance);
-	if (behind(text, "our auth:"))
-		auth_line(connection, behind(text, "our auth:"));
-	else if (behind(text, "policy: "))
-		policy_line(connection, behind(text, "policy: "));
-	else if (behind(text, "our idtype: "))
-		id_line(connection, behind(text, "our idtype: "));
-	else if (behind(text, "CAs: '"))
-		ca_line(connection, behind(text, "CAs: '"));
-	else if (behind(text, "  oriented;")) {
+	if (text_behind(text, "our auth:"))
+		auth_line(connection, text_behind(text, "our auth:"));
+	else if (text_behind(text, "policy: "))
+		policy_line(connection, text_behind(text, "policy: "));
+	else if (text_behind(text, "our idtype: "))
+		id_line(connection, text_behind(text, "our idtype: "));
+	else if (text_behind(text, "CAs: '"))
+		ca_line(connection, text_behind(text, "CAs: '"));
+	else if (text_behind(text, "  oriented;")) {
 		certificate_set(&connection->local.certificate, text, "; mycert=");
 		certificate_set(&connection->remote.certificate, text, "; peercert=");
 	}
@@ -517,7 +451,7 @@ static char *quoted(char *text)
 {
 	char *end;
 
-	text = cut(text, " '");
+	text = text_cut(text, " '");
 	end = text ? strrchr(text, '\'') : NULL;
 	if (!end || end[1])
 		return NULL;
@@ -548,11 +482,11 @@ static bool key_read(struct reader *reader, char *text)
 	if (!reader->open)
 		return false;
 	key = &status->key[status->keys - 1];
-	if (behind(text, "Issuer '")) {
+	if (text_behind(text, "Issuer '")) {
 		key->certified = true;
 		return true;
 	}
-	id = quoted(behind(text, "ID_"));
+	id = quoted(text_behind(text, "ID_"));
 	if (!id || !text_good(id) || key->id)
 		return false;
 	key->id = xstrdup(id);
@@ -566,7 +500,7 @@ static void certificate_read(struct reader *reader, char *text)
 	struct pluto_certificate *certificate;
 	char *value;
 
-	value = cut(text, "ertificate \"");
+	value = text_cut(text, "ertificate \"");
 	if (value) {
 		char *end = strstr(value, "\" - SN: "), *next;
 
@@ -590,10 +524,10 @@ static void certificate_read(struct reader *reader, char *text)
 	if (!reader->open)
 		return;
 	certificate = &status->certificate[status->certificates - 1];
-	value = behind(text, "  subject: ");
+	value = text_behind(text, "  subject: ");
 	if (value && !certificate->subject)
 		certificate->subject = good_copy(value);
-	value = behind(text, "  issuer: ");
+	value = text_behind(text, "  issuer: ");
 	if (value && !certificate->issuer)
 		certificate->issuer = good_copy(value);
 }
@@ -630,22 +564,22 @@ static int line_read(struct reader *reader, char *line)
 	if (!isdigit((unsigned char)line[0]) || !isdigit((unsigned char)line[1]) ||
 	    !isdigit((unsigned char)line[2]) || line[3] != ' ')
 		return -EBADMSG;
-	if (behind(text, "List of ")) {
-		section_begin(reader, behind(text, "List of "));
-	} else if (behind(text, "using kernel interface: ")) {
+	if (text_behind(text, "List of ")) {
+		section_begin(reader, text_behind(text, "List of "));
+	} else if (text_behind(text, "using kernel interface: ")) {
 		section_end(reader);
 	} else if (reader->section == SECTION_KEYS) {
 		if (!key_read(reader, text))
 			status->keys_told = false;
 	} else if (reader->section != SECTION_OTHER) {
 		certificate_read(reader, text);
-	} else if (behind(text, "#")) {
-		state_read(status, behind(text, "#"));
-	} else if (behind(text, "\"")) {
+	} else if (text_behind(text, "#")) {
+		state_read(status, text_behind(text, "#"));
+	} else if (text_behind(text, "\"")) {
 		connection_read(status, text);
-	} else if (behind(text, "nssdir=") && !status->nss_dir) {
-		text = behind(text, "nssdir=");
-		if (cut(text, ", dumpdir=") && *text == '/')
+	} else if (text_behind(text, "nssdir=") && !status->nss_dir) {
+		text = text_behind(text, "nssdir=");
+		if (text_cut(text, ", dumpdir=") && *text == '/')
 			status->nss_dir = good_copy(text);
 	}
 	return 0;

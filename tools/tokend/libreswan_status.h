@@ -138,8 +138,6 @@ struct pluto_status {
 	bool keys_told;
 };
 
-bool text_good(const char *text);
-
 int pluto_status_parse(const char *text, size_t len, struct pluto_status *status);
 void pluto_status_clear(struct pluto_status *status);
 

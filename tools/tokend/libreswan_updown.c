@@ -15,9 +15,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "libreswan_status.h"
 #include "libreswan_updown.h"
 #include "log.h"
+#include "text.h"
 
 /* --------------------------------------------------------------------- messages */
 
