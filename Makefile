@@ -91,7 +91,8 @@ $(BUILD)/lib/examples/%: lib/examples/%.c $(LIB).a
 
 tool_obj := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/credential%,$(wildcard tools/*.c)))
 
-tools: $(BUILD)/tools/ipsec-token $(BUILD)/tools/tokend/ipsec-tokend
+tools: $(BUILD)/tools/ipsec-token $(BUILD)/tools/tokend/ipsec-tokend \
+	$(BUILD)/tools/libexec/updown-libreswan
 
 $(BUILD)/tools/%.o: tools/%.c Makefile
 	@mkdir -p $(@D)
@@ -114,6 +115,10 @@ $(TOKEND): $(filter-out %/main.o,$(tokend_obj))
 	rm -f $@
 	$(AR) rcs $@ $^
 
+# What a keying daemon runs to tell the agent something.
+$(BUILD)/tools/libexec/updown-libreswan: $(BUILD)/tools/libexec/updown-libreswan.o
+	$(CC) $(LDFLAGS) -o $@ $^
+
 # ------------------------------------------------------------------- tests
 # Each selftests/*.c is one test, each selftests/helpers/*.c one program that
 # scripts call. abi32.c is built for both word sizes.
@@ -126,8 +131,8 @@ selftests: $(test_bin)
 
 TEST_LIBS = $(LIB).a -Wl,--as-needed -lmnl -luring -lpthread
 $(BUILD)/selftests/helpers/netns: TEST_LIBS := -static
-agent_tests := $(addprefix $(BUILD)/selftests/,tokend_unit tokend_table identity_equal \
-	known_file helpers/bench_identities)
+agent_tests := $(addprefix $(BUILD)/selftests/,tokend_unit tokend_table tokend_libreswan_unit \
+	identity_equal known_file helpers/bench_identities)
 $(agent_tests): $(TOKEND)
 $(agent_tests): TEST_LIBS = $(TOKEND) $(LIB).a -lmnl -lcrypto -lpthread
 
@@ -208,6 +213,8 @@ install: all
 		$(DESTDIR)$(LIBDIR)/pkgconfig/ipsec-token.pc
 	$(put) 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILD)/tools/ipsec-token \
 		$(BUILD)/tools/tokend/ipsec-tokend
+	$(put) 755 -t $(DESTDIR)$(PREFIX)/libexec/ipsec-token \
+		$(BUILD)/tools/libexec/updown-libreswan
 	$(put) 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system tools/tokend/ipsec-tokend.service
 	sed -i -e 's,/usr/local/sbin,$(PREFIX)/sbin,' \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/ipsec-tokend.service
@@ -225,7 +232,7 @@ clean:
 distclean:
 	rm -rf $(BUILD)
 
--include $(wildcard $(foreach d,lib lib/examples tools tools/tokend selftests \
+-include $(wildcard $(foreach d,lib lib/examples tools tools/tokend tools/libexec selftests \
 	selftests/helpers,$(BUILD)/$d/*.d))
 
 .PHONY: all help module fail lib examples tools selftests packages check check-debug check-race demo bench \

@@ -39,10 +39,10 @@ silent() {
 shopt -s nullglob
 module=(kernel/*.[ch] include/uapi/linux/*.h)
 library=(lib/*.[ch] include/ipsec/*.h)
-programs=(lib/examples/*.c tools/*.[ch] tools/tokend/*.[ch] selftests/*.[ch]
-	selftests/helpers/*.[ch])
-userspace=(lib/*.c lib/examples/*.c tools/*.c tools/tokend/*.c selftests/*.c
-	selftests/helpers/*.c)
+programs=(lib/examples/*.c tools/*.[ch] tools/tokend/*.[ch] tools/libexec/*.[ch]
+	selftests/*.[ch] selftests/helpers/*.[ch])
+userspace=(lib/*.c lib/examples/*.c tools/*.c tools/tokend/*.c tools/libexec/*.c
+	selftests/*.c selftests/helpers/*.c)
 include=(-Iinclude -Iinclude/uapi -D_GNU_SOURCE -isystem "$BUILD/kselftest"
 	'-DIPSEC_TOKEN_VERSION="lint"')
 

@@ -473,6 +473,17 @@ static void test_config(void)
 	       !config_lists(config->unique_psk, "a  b") && !config_lists(config->unique_psk, ""));
 	config_free(config);
 
+	file_put(path, "[libreswan]\nenabled = no\nunique-cert = a b\nunique-psk = c\n"
+		 "whack = /w\ncertutil = /c\nsocket = /s\nupdown-socket = /u\n");
+	config = config_read(path, true);
+	EXPECT(config && !config->libreswan && config->strongswan);
+	EXPECT(config && config_lists(config->pluto_unique_cert, "b") &&
+	       config_lists(config->pluto_unique_psk, "c") &&
+	       !config_lists(config->unique_psk, "c"));
+	EXPECT(config && !strcmp(config->whack, "/w") && !strcmp(config->certutil, "/c") &&
+	       !strcmp(config->pluto_socket, "/s") && !strcmp(config->updown_socket, "/u"));
+	config_free(config);
+
 	/* what is wrong with these goes to standard error */
 	if (!freopen("/dev/null", "w", stderr))
 		return;
@@ -485,6 +496,8 @@ static void test_config(void)
 	EXPECT(!config_good("[agent]\nlog-level = info\nlog-level = info\n"));
 	EXPECT(!config_good("[agent]\nsocket = /s\n"));
 	EXPECT(!config_good("[strongswan]\nsocket = s\n"));
+	EXPECT(!config_good("[libreswan]\nwhack = whack --status\n"));
+	EXPECT(!config_good("[strongswan]\nwhack = /w\n"));
 	EXPECT(!config_good("[strongswan]\nenabled = maybe\n"));
 	unlink(path);
 	EXPECT(!config_read(path, true));

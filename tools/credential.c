@@ -593,6 +593,30 @@ int itoken_pkix(uint8_t *itoken, const struct credential *ca,
 }
 
 /**
+ * itoken_vouched() - the iToken of a peer of whose certificate nothing is told
+ * @itoken: IPSEC_ITOKEN_SIZE bytes
+ * @ca: that it leads to, NULL: it may be any that is trusted
+ * @type: of @id
+ * @id: IKE identity, which the certificate has
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int itoken_vouched(uint8_t *itoken, const struct credential *ca, enum ike_id_type type,
+		   const char *id)
+{
+	struct digest digest;
+
+	digest_begin(&digest, ITOKEN_DOMAIN);
+	digest_string(&digest, "vouched");
+	if (ca)
+		digest_name(&digest, X509_get_subject_name(ca->x509));
+	else
+		digest_string(&digest, "");
+	digest_id(&digest, type, id);
+	return digest_end(&digest, itoken);
+}
+
+/**
  * itoken_key() - the iToken of a peer that has only a public key
  * @itoken: IPSEC_ITOKEN_SIZE bytes
  * @credential: whose key it is

@@ -78,6 +78,8 @@ void credentials_free(struct credentials *credentials);
 
 int itoken_pkix(uint8_t *itoken, const struct credential *ca,
 		const struct credential *certificate, enum ike_id_type type, const char *id);
+int itoken_vouched(uint8_t *itoken, const struct credential *ca, enum ike_id_type type,
+		   const char *id);
 int itoken_key(uint8_t *itoken, const struct credential *credential);
 int itoken_id(uint8_t *itoken, enum ipsec_auth_method method, enum ike_id_type type,
 	      const char *id);

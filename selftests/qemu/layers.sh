@@ -17,6 +17,8 @@ declare -A packages=(
 		libstrongswan-extra-plugins strongswan-libcharon
 		strongswan-charon strongswan-swanctl libcharon-extra-plugins
 		libcharon-extauth-plugins"
+	[libreswan]="libreswan libnss3-tools libunbound8 libldns3
+		libevent-2.1-7 libevent-core-2.1-7 libevent-pthreads-2.1-7"
 )
 
 # layer NAME: unpack it, unless that was done with the same packages

@@ -19,6 +19,8 @@ static int itoken_set(struct identity_end *end, const struct claim *claim,
 	case TOKEN_ID:
 	case TOKEN_USER:
 		return itoken_id(end->itoken, claim->method, end->id_type, end->id);
+	case TOKEN_VOUCHED:
+		return itoken_vouched(end->itoken, proof->ca, end->id_type, end->id);
 	case TOKEN_RANDOM:
 		break;
 	}

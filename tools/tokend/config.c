@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "libreswan_updown.h"
 #include "log.h"
 
 enum field_type {
@@ -31,6 +32,13 @@ static const struct field {
 	{ "strongswan", "socket", FIELD_PATH, offsetof(struct config, strongswan_socket) },
 	{ "strongswan", "hash-and-url", FIELD_BOOL, offsetof(struct config, hash_and_url) },
 	{ "strongswan", "unique-psk", FIELD_LIST, offsetof(struct config, unique_psk) },
+	{ "libreswan", "enabled", FIELD_BOOL, offsetof(struct config, libreswan) },
+	{ "libreswan", "socket", FIELD_PATH, offsetof(struct config, pluto_socket) },
+	{ "libreswan", "whack", FIELD_PATH, offsetof(struct config, whack) },
+	{ "libreswan", "certutil", FIELD_PATH, offsetof(struct config, certutil) },
+	{ "libreswan", "updown-socket", FIELD_PATH, offsetof(struct config, updown_socket) },
+	{ "libreswan", "unique-psk", FIELD_LIST, offsetof(struct config, pluto_unique_psk) },
+	{ "libreswan", "unique-cert", FIELD_LIST, offsetof(struct config, pluto_unique_cert) },
 };
 
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
@@ -183,6 +191,13 @@ static struct config *config_default(void)
 	config->strongswan = true;
 	config->strongswan_socket = xstrdup("/run/charon.vici");
 	config->unique_psk = xstrdup("");
+	config->libreswan = true;
+	config->pluto_socket = xstrdup("/run/pluto/pluto.ctl");
+	config->whack = xstrdup("/usr/libexec/ipsec/whack");
+	config->certutil = xstrdup("/usr/bin/certutil");
+	config->updown_socket = xstrdup(UPDOWN_SOCKET);
+	config->pluto_unique_psk = xstrdup("");
+	config->pluto_unique_cert = xstrdup("");
 	return config;
 }
 
@@ -240,6 +255,12 @@ void config_free(struct config *config)
 	free(config->known_keys);
 	free(config->strongswan_socket);
 	free(config->unique_psk);
+	free(config->pluto_socket);
+	free(config->whack);
+	free(config->certutil);
+	free(config->updown_socket);
+	free(config->pluto_unique_psk);
+	free(config->pluto_unique_cert);
 	free(config);
 }
 

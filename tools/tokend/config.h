@@ -18,6 +18,14 @@
  * @hash_and_url: charon fetches certificates
  * @unique_psk: names of connections whose secret only the peer has, between
  *	blanks, and with one in front and at the end
+ * @libreswan: it is a source
+ * @pluto_socket: by which whack talks with pluto
+ * @whack: path of the program
+ * @certutil: path of the program
+ * @updown_socket: by which the updown script talks with us
+ * @pluto_unique_psk: as @unique_psk, of connections of libreswan
+ * @pluto_unique_cert: names of connections whose peer has no other certificate
+ *	than the one that they name
  */
 struct config {
 	int log_level;
@@ -26,6 +34,13 @@ struct config {
 	char *strongswan_socket;
 	bool hash_and_url;
 	char *unique_psk;
+	bool libreswan;
+	char *pluto_socket;
+	char *whack;
+	char *certutil;
+	char *updown_socket;
+	char *pluto_unique_psk;
+	char *pluto_unique_cert;
 };
 
 struct config *config_read(const char *path, bool must_exist);

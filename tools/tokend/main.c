@@ -54,6 +54,7 @@
 
 static const struct source_ops *const source_ops[] = {
 	&strongswan_source,
+	&libreswan_source,
 };
 
 #define SOURCES (sizeof(source_ops) / sizeof(source_ops[0]))

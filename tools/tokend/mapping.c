@@ -150,6 +150,8 @@ static const struct rule rules[] = {
 	{ AUTH_CLASS_PUBKEY, KEY_CERTIFICATES, ANY, 1, ANY, ANY, ANY,
 	  { IPSEC_AUTH_PKIX_OFFLINE, TOKEN_PKIX,
 	    "one of several certificates, key not told; sent by the peer, or fetched" } },
+	{ AUTH_CLASS_PUBKEY, KEY_VOUCHED, ANY, ANY, ANY, ANY, ANY,
+	  { IPSEC_AUTH_PKIX_INLINE, TOKEN_VOUCHED, "which certificate it was is not told" } },
 
 	{ AUTH_CLASS_PUBKEY, KEY_RAW, ANY, ANY, ANY, ANY, KNOWN_SEEN,
 	  { IPSEC_AUTH_LEAPOFFAITH, TOKEN_KEY, "raw public key, seen before" } },

@@ -39,6 +39,7 @@ enum key_evidence {
 	KEY_CERTIFICATE,		/* one certificate */
 	KEY_CERTIFICATES,		/* several of one subject and CA */
 	KEY_RAW,			/* one public key */
+	KEY_VOUCHED,			/* some certificate by a CA that is trusted */
 	KEY_AMBIGUOUS,			/* it cannot be told */
 };
 
@@ -67,6 +68,7 @@ struct evidence {
 /* what the iToken is derived of */
 enum token_kind {
 	TOKEN_PKIX,
+	TOKEN_VOUCHED,
 	TOKEN_KEY,
 	TOKEN_ID,
 	TOKEN_USER,

@@ -46,6 +46,7 @@ struct source_ops {
 };
 
 extern const struct source_ops strongswan_source;
+extern const struct source_ops libreswan_source;
 
 /**
  * now_ms() - the time
