@@ -118,7 +118,7 @@ t_command_line() {
 	says "help" '^Usage: ipsec-token '
 	ran "$COMMAND" --help
 	says "--help" '^Usage: ipsec-token '
-	for object in context sockets identity known resolve untrusted monitor stats config; do
+	for object in context sockets latch identity known resolve untrusted monitor stats config; do
 		ran "$COMMAND" help $object
 		says "help $object" "^Usage: ipsec-token $object"
 		is "$("$COMMAND" $object help)" "$out" "$object help is the same"
@@ -146,7 +146,9 @@ t_command_line() {
 		     "resolve --fd -1" "resolve x" "untrusted list x" "untrusted add" \
 		     "untrusted del a b" "monitor all" "stats show x" "config show x" \
 		     "config set" "config set linger" "config set linger x" \
-		     "config set linger 4294967296" "config set nonsense 1"; do
+		     "config set linger 4294967296" "config set nonsense 1" \
+		     "config set latch" "config set latch 1" "config set latch offf" \
+		     "latch list all"; do
 		# shellcheck disable=SC2086 # several words
 		ran "$COMMAND" $words
 		fails "$words" 2 '\(see ipsec-token help\)$'
@@ -214,6 +216,20 @@ t_sockets() {
 	ran right "$COMMAND" -j -p sockets
 	json "sockets, pretty JSON" '.[0] | length == 4'
 	lines 52 "sockets, pretty JSON: one line for each value"
+}
+
+t_latch() {
+	ran right "$COMMAND" latch
+	says "latch: heading" '^STATE PROTO LOCAL PEER KEPT TO IF BROKEN REFUSED$'
+	says "latch: a listener" '^LISTENER tcp \[::\]:7777 - - - -$'
+	says "latch: a connection" \
+	     '^ESTABLISHED tcp \[::ffff:10.0.0.2\]:7777 \[::ffff:10.0.0.1\]:[0-9]+ ctx [0-9]+ stall 0$'
+	lines 4 "latch: those in clear are not latched"
+	ran right "$COMMAND" -j latch list
+	json "latch, JSON" '.[0] | (map(.state) | sort) ==
+		["ESTABLISHED", "ESTABLISHED", "LISTENER"] and
+		(map(select(.context)) | length) == 2 and
+		all(.protocol == "tcp" and ."local-port" == 7777)'
 }
 
 t_context() {
@@ -342,10 +358,20 @@ t_stats_and_config() {
 
 	ran right "$COMMAND" config
 	says "config" '^linger 300$'
+	says "config: latches are enforced" '^latch enforce$'
 	ran right "$COMMAND" config set linger 17
 	is "$status$out$err" 0 "config set linger"
 	ran right "$COMMAND" -j conf s
-	json "config, JSON" '. == [{linger: 17}]'
+	json "config, JSON" '. == [{linger: 17, latch: "enforce"}]'
+	ran right "$COMMAND" config set latch rep
+	is "$status$out$err" 0 "config set latch rep"
+	ran right "$COMMAND" config
+	says "config: that is report" '^latch report$'
+	ran right "$COMMAND" config set latch enforce
+	is "$status$out$err" 0 "config set latch enforce"
+	ran right "$COMMAND" stats
+	says "stats: latches" '^latches 2$'
+	says "stats: nothing was refused" '^latch-in-clear 0$'
 	ran left "$COMMAND" config show
 	says "config: not in another namespace" '^linger 300$'
 }
@@ -415,7 +441,7 @@ t_monitor() {
 	done
 
 	right "$COMMAND" config set linger 18
-	await "$text" ' config linger 18$' "monitor: config"
+	await "$text" ' config linger 18 latch enforce$' "monitor: config"
 	right "$COMMAND" untrusted add 'hmac(sha1)'
 	await "$text" ' algorithm hmac\(sha1\) untrusted$' "monitor: algorithm"
 
@@ -461,11 +487,11 @@ t_monitor() {
 	check "and loaded again" insmod "$MODULE"
 	await "$text" ' module-loaded$' "monitor: the module is loaded"
 	right "$COMMAND" config set linger 19
-	await "$text" ' config linger 19$' "monitor: it listens to that one"
+	await "$text" ' config linger 19 latch enforce$' "monitor: it listens to that one"
 	kill "${pids[@]}"
 }
 
-plan 173
+plan 190
 net_up
 left $IP -batch - <<-END
 	addr add 10.0.0.3/24 dev veth
@@ -475,6 +501,7 @@ END
 t_command_line
 t_nothing_yet
 t_sockets
+t_latch
 t_context
 t_resolve
 t_untrusted

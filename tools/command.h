@@ -44,6 +44,7 @@ int known_list(int argc, char **argv);
 int known_forget(int argc, char **argv);
 int sockets_list(int argc, char **argv);
 int resolve(int argc, char **argv);
+int latch_list(int argc, char **argv);
 int untrusted_list(int argc, char **argv);
 int untrusted_add(int argc, char **argv);
 int untrusted_del(int argc, char **argv);
@@ -175,5 +176,9 @@ char *known_file(void);
 const char *ike_id_type_word(uint8_t type, char *word);
 int ike_id_type_read(const char *word, uint8_t *type);
 const char *ike_id_wrong(uint8_t type, const char *id);
+
+/* latch.c */
+
+int latch_tell(const struct nlmsghdr *nlh);
 
 #endif /* IPSEC_TOOL_COMMAND_H */

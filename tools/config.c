@@ -9,19 +9,62 @@
 
 #include "command.h"
 
+static const char *const latch_modes[] = {
+	[IPSEC_LATCH_ENFORCE] = "enforce",
+	[IPSEC_LATCH_REPORT]  = "report",
+	[IPSEC_LATCH_OFF]     = "off",
+	NULL
+};
+
 /**
  * struct setting - what can be set
  * @name: of the setting
- * @attr: IPSEC_A_*, of four bytes
+ * @attr: IPSEC_A_*, of four bytes, or of one where there are @words
  * @what: it takes, for a complaint
+ * @words: that its values have, up to a NULL beyond the first; NULL: a number
  */
 static const struct setting {
 	const char *name;
 	uint16_t attr;
 	const char *what;
+	const char *const *words;
 } settings[] = {
-	{ "linger", IPSEC_A_LINGER, "a number of seconds" },
+	{ "linger", IPSEC_A_LINGER, "a number of seconds", NULL },
+	{ "latch", IPSEC_A_LATCH_MODE, "enforce, report or off", latch_modes },
 };
+
+static const char *word_of(const struct setting *setting, uint8_t value)
+{
+	unsigned int i;
+
+	for (i = 1; setting->words[i]; i++)
+		if (i == value)
+			return setting->words[i];
+	return NULL;
+}
+
+static int setting_tell(const struct setting *setting, const struct nlattr *attr)
+{
+	const char *word;
+
+	if (mnl_attr_validate(attr, setting->words ? MNL_TYPE_U8 : MNL_TYPE_U32))
+		return -EPROTO;
+	if (!setting->words) {
+		if (output.json)
+			json_uint(setting->name, mnl_attr_get_u32(attr));
+		else
+			printf("%s %" PRIu32, setting->name, mnl_attr_get_u32(attr));
+		return 0;
+	}
+	word = word_of(setting, mnl_attr_get_u8(attr));
+	if (!word)
+		return -EPROTO;
+	if (output.json)
+		json_string(setting->name, word);
+	else
+		printf("%s %s", setting->name, word);
+	return 0;
+}
 
 /**
  * settings_tell() - print the settings that a message has
@@ -39,13 +82,10 @@ int settings_tell(const struct nlmsghdr *nlh, char separator)
 
 		if (!attr)
 			continue;
-		if (mnl_attr_validate(attr, MNL_TYPE_U32))
+		if (told && !output.json)
+			putchar(separator);
+		if (setting_tell(&settings[i], attr))
 			return -EPROTO;
-		if (output.json)
-			json_uint(settings[i].name, mnl_attr_get_u32(attr));
-		else
-			printf("%.*s%s %" PRIu32, !!told, &separator, settings[i].name,
-			       mnl_attr_get_u32(attr));
 		told++;
 	}
 	return told ? 0 : -EPROTO;
@@ -100,6 +140,22 @@ static const struct setting *setting_find(const char *word)
 	return NULL;
 }
 
+/* Read what is to be set; words may be cut short, as everywhere. */
+static int value_read(const struct setting *setting, const char *text, uint64_t *value)
+{
+	unsigned int i;
+
+	if (!setting->words)
+		return number_read(text, UINT32_MAX, value);
+	for (i = 1; setting->words[i]; i++) {
+		if (*text && !strncmp(setting->words[i], text, strlen(text))) {
+			*value = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 /**
  * config_set() - ipsec-token config set NAME VALUE
  * @argc: how many arguments
@@ -119,12 +175,15 @@ int config_set(int argc, char **argv)
 		return usage("config set takes a setting and its value");
 	if (!setting)
 		return usage("config set: there is no \"%s\"", argv[0]);
-	if (argc != 2 || number_read(argv[1], UINT32_MAX, &value))
+	if (argc != 2 || value_read(setting, argv[1], &value))
 		return usage("%s: takes %s", setting->name, setting->what);
 	if (admin_open(&ipsec))
 		return EXIT_FAILED;
 	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_CONFIG_SET, NLM_F_ACK);
-	mnl_attr_put_u32(nlh, setting->attr, value);
+	if (setting->words)
+		mnl_attr_put_u8(nlh, setting->attr, value);
+	else
+		mnl_attr_put_u32(nlh, setting->attr, value);
 	if (admin_talk(ipsec, nlh, NULL, NULL))
 		return admin_failed(ipsec);
 	ipsec_close(ipsec);
@@ -137,6 +196,7 @@ static const char *const counters[] = {
 	[IPSEC_STATS_A_CONNECTIONS]	  = "connections",
 	[IPSEC_STATS_A_DATAGRAM_SOCKETS]  = "datagram-sockets",
 	[IPSEC_STATS_A_BINDINGS]	  = "bindings",
+	[IPSEC_STATS_A_LATCHES]		  = "latches",
 	[IPSEC_STATS_A_CONTEXTS_CREATED]  = "contexts-created",
 	[IPSEC_STATS_A_CONTEXTS_GONE]	  = "contexts-gone",
 	[IPSEC_STATS_A_UNKNOWN_LIMIT]	  = "unknown-limit",
@@ -145,6 +205,15 @@ static const char *const counters[] = {
 	[IPSEC_STATS_A_UNKNOWN_HANDSHAKE] = "unknown-handshake",
 	[IPSEC_STATS_A_UNKNOWN_OLD]	  = "unknown-old",
 	[IPSEC_STATS_A_TOKENS_REFUSED]	  = "tokens-refused",
+	[IPSEC_STATS_A_LATCH_IN_CLEAR]	  = "latch-in-clear",
+	[IPSEC_STATS_A_LATCH_IN_CONTEXT]  = "latch-in-context",
+	[IPSEC_STATS_A_LATCH_IN_UNKNOWN]  = "latch-in-unknown",
+	[IPSEC_STATS_A_LATCH_OUT_CLEAR]	  = "latch-out-clear",
+	[IPSEC_STATS_A_LATCH_OUT_CONTEXT] = "latch-out-context",
+	[IPSEC_STATS_A_LATCH_OUT_UNKNOWN] = "latch-out-unknown",
+	[IPSEC_STATS_A_LATCH_HELD]	  = "latch-held",
+	[IPSEC_STATS_A_LATCH_BROKEN]	  = "latch-broken",
+	[IPSEC_STATS_A_LATCH_RESET]	  = "latch-reset",
 };
 
 struct stats {

@@ -20,6 +20,7 @@ static const char help_main[] =
 "Objects:\n"
 "  context     protections that connections and datagrams have\n"
 "  sockets     TCP connections, how they are protected, and who is the peer\n"
+"  latch       what keeps connections to their protection\n"
 "  identity    who is behind SAs\n"
 "  known       keys that peers were first seen with\n"
 "  resolve     what the token of an inherited descriptor stands for\n"
@@ -50,6 +51,13 @@ static const char help_sockets[] =
 "Lists the TCP connections of this network namespace and how they are\n"
 "protected: \"none\", \"unknown\", or what protects them; and who is known to be\n"
 "the peer.\n";
+
+static const char help_latch[] =
+"Usage: ipsec-token latch [list]\n"
+"\n"
+"Lists the latches of this network namespace: TCP connections that began under\n"
+"IPsec, and keep to it, sockets that asked for it, and listeners. What is to be\n"
+"done with what does not match is a setting: ipsec-token config help.\n";
 
 static const char help_identity[] =
 "Usage: ipsec-token identity [list]\n"
@@ -124,8 +132,11 @@ static const char help_stats[] =
 static const char help_config[] =
 "Usage: ipsec-token config [show]\n"
 "       ipsec-token config set linger SECONDS\n"
+"       ipsec-token config set latch {enforce | report | off}\n"
 "\n"
-"linger is how long a token still resolves after nothing holds it any more.\n";
+"linger is how long a token still resolves after nothing holds it any more.\n"
+"latch is what becomes of packets of latched connections that do not match: they\n"
+"are dropped, counted and told of; counted and told of; or not looked at.\n";
 
 /**
  * struct object - what the command is about
@@ -145,6 +156,7 @@ struct object {
 static const struct object objects[] = {
 	{ "context", help_context, { VERB("list", context_list), VERB("show", context_show) } },
 	{ "sockets", help_sockets, { VERB("list", sockets_list) } },
+	{ "latch", help_latch, { VERB("list", latch_list) } },
 	{ "identity", help_identity, {
 		VERB("list", identity_list), VERB("show", identity_show),
 		VERB_HELP("bind", identity_bind, help_identity_bind),

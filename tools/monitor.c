@@ -126,6 +126,16 @@ static int event_algorithm(const struct nlmsghdr *nlh)
 	return 0;
 }
 
+static int event_latch(const struct nlmsghdr *nlh)
+{
+	int err;
+
+	event_begin("latch", COLOUR_BAD);
+	err = latch_tell(nlh);
+	event_end();
+	return err;
+}
+
 static int event_config(const struct nlmsghdr *nlh)
 {
 	int err;
@@ -239,6 +249,8 @@ static int event(const struct nlmsghdr *nlh)
 		return event_algorithm(nlh);
 	case IPSEC_CMD_CONFIG_NTF:
 		return event_config(nlh);
+	case IPSEC_CMD_LATCH_NTF:
+		return event_latch(nlh);
 	case IPSEC_CMD_IDENTITY_NTF:
 		return event_identity_bound(nlh);
 	case IPSEC_CMD_IDENTITY_GONE_NTF:

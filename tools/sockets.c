@@ -294,7 +294,7 @@ static struct verdict judge(const struct view *view, size_t i)
 		verdict.word = "-";
 	} else if (answer && (!answer->known || ambiguous(&view->before, i))) {
 		verdict.word = "unknown";
-	} else if (answer) {
+	} else if (answer && answer->context_id) {
 		verdict.word = "protected";
 		verdict.answer = answer;
 		verdict.context = context_find(&view->contexts, answer->context_id);
