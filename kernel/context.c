@@ -97,7 +97,8 @@ static int context_cmp(struct rhashtable_compare_arg *arg, const void *obj)
 	    !ipsec_identity_equal(a->identity, b->identity))
 		return 1;
 	for (i = 0; i < a->nr; i++)
-		if (!sa_equal(&a->sa[i], &b->sa[i], key->trusted, ipsec_identity_lineage(a->identity)))
+		if (!sa_equal(&a->sa[i], &b->sa[i], key->trusted,
+			      ipsec_identity_lineage(a->identity)))
 			return 1;
 	return 0;
 }

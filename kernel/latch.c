@@ -192,7 +192,7 @@ static void latch_mend(struct ipsec_connection *connection, bool out)
 {
 	u8 broken = READ_ONCE(connection->broken);
 
-	if (unlikely(broken) && (broken >= IPSEC_LATCH_REASON_OUT_CLEAR) == out)
+	if (unlikely(broken) && out == (broken >= IPSEC_LATCH_REASON_OUT_CLEAR))
 		WRITE_ONCE(connection->broken, 0);
 }
 
@@ -400,8 +400,9 @@ void ipsec_latch_gain(struct ipsec_net *in, struct sock *sk, struct sk_buff *skb
 	struct ipsec_connection *connection;
 	struct next next = { skb, offset };
 
+	/* Before it is settled having no record means nothing; as ipsec_tcp_ptoken(). */
 	if (!smp_load_acquire(&in->settled) || READ_ONCE(in->lost))
-		return;		/* having no record does not mean that it is in clear */
+		return;
 	bh_lock_sock_nested(sk);
 	if (socket_idle(sk) && segment_acceptable(sk, &next)) {
 		connection = ipsec_connection_create(in, sk, IPSEC_CONNECTION_CLEAR);

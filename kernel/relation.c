@@ -91,7 +91,8 @@ bool ipsec_relation_mates(struct ipsec_net *in, const struct ipsec_context *rece
 		return false;
 	if (context_alike(in, received, sent, lineage))
 		return true;
-	if ((mirrored && !sent->identity) || received->nr != sent->nr || received->end_to_end != sent->end_to_end ||
+	if ((mirrored && !sent->identity) || received->nr != sent->nr ||
+	    received->end_to_end != sent->end_to_end ||
 	    before.privacy > after.privacy || before.integrity > after.integrity)
 		return false;
 	for (i = 0; i < received->nr; i++) {

@@ -117,7 +117,7 @@ static enum ipsec_verdict connection_judge(const struct arrival *arrival, struct
 	enum ipsec_verdict verdict;
 
 	if (!connection) {
-		if (unlikely(!IS_ERR_OR_NULL(arrival->context)))
+		if (!IS_ERR_OR_NULL(arrival->context))
 			ipsec_latch_gain(arrival->in, sk, arrival->skb, arrival->offset,
 					 arrival->context);
 		return IPSEC_VERDICT_PASS;
