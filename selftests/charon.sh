@@ -200,11 +200,23 @@ daemons_up() {
 	done
 }
 
+# subjects NAME...: t_NAME for each of them. A mistake in bash's eyes ends a
+# function and all that have called it, but not the script: without a plan it fails.
+subjects() {
+	local subject
+
+	for subject; do
+		diag "$SECONDS seconds: $subject"
+		"t_$subject"
+	done
+	PLAN=$KTAP_COUNT
+}
+
 # daemons_down: the script's last command, with the logs if something failed
 daemons_down() {
 	local host log
 
-	echo "1..$KTAP_COUNT"
+	[ -z "$PLAN" ] || echo "1..$PLAN"
 	for host in left right; do
 		charon_kill $host
 		kill "${AGENT[$host]}" 2>/dev/null

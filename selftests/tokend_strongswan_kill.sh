@@ -204,8 +204,6 @@ for host in left right; do
 done
 mourn
 down raw
-for t in ${TOKEND_TESTS:-start up child reauth}; do
-	diag "$SECONDS seconds: $t"
-	"t_$t"
-done
+# shellcheck disable=SC2086 # a list of words
+subjects ${SUBJECTS:-start up child reauth}
 daemons_down
