@@ -55,6 +55,8 @@ there 755 $prefix/lib/libipsec-token.so
 there 644 $prefix/lib/libipsec-token.a
 there 644 $prefix/lib/pkgconfig/ipsec-token.pc
 there 755 $prefix/sbin/ipsec-token
+there 755 $prefix/sbin/ipsec-tokend
+there 755 $prefix/libexec/ipsec-token/updown-libreswan
 there 644 $prefix/share/bash-completion/completions/ipsec-token
 there 644 $prefix/share/ipsec-token/ipsec_token.yaml
 for section in 3 7 8; do
