@@ -41,7 +41,7 @@ examples=(lib/examples/*.c)
 symbols=$(sed -n 's/^\t\(ipsec_.*\);$/\1/p' lib/libipsec-token.map)
 # shellcheck disable=SC2086 # several words
 set -- $symbols
-plan $((30 + ${#examples[@]} + $#))
+plan $((32 + ${#examples[@]} + $#))
 
 check "make install" install_there
 check "and once more" install_there
@@ -55,6 +55,8 @@ there 755 $prefix/lib/libipsec-token.so
 there 644 $prefix/lib/libipsec-token.a
 there 644 $prefix/lib/pkgconfig/ipsec-token.pc
 there 755 $prefix/sbin/ipsec-token
+there 755 $prefix/sbin/ipsec-tokend
+there 755 $prefix/libexec/ipsec-token/updown-libreswan
 there 644 $prefix/share/bash-completion/completions/ipsec-token
 there 644 $prefix/share/ipsec-token/ipsec_token.yaml
 for section in 3 7 8; do

@@ -98,19 +98,20 @@ both_bound() {
 # field HOST NAME: the distinct values of all SAs; "-" where one has none. Without
 # any SA it is nothing that another host has.
 field() {
-	local line value values=()
+	local line value values="" many=
 
-	[ -s "$DIR/$1/dump" ] || {
-		echo "nothing at $1"
-		return
-	}
 	while IFS= read -r line; do
 		value=-
-		[[ $'\t'$line =~ $'\t'"$2="([^$'\t']*) ]] &&
-			value=${BASH_REMATCH[1]}
-		values+=("$value")
+		[[ $'\t'$line =~ $'\t'"$2="([^$'\t']*) ]] && value=${BASH_REMATCH[1]}
+		[[ "|$values|" == *"|$value|"* ]] && continue
+		many=${values:+yes}
+		values+=${values:+|}$value
 	done <"$DIR/$1/dump"
-	printf '%s\n' "${values[@]}" | sort -u | paste -s -d '|'
+	if [ -n "$many" ]; then
+		tr '|' '\n' <<<"$values" | sort | paste -s -d '|'
+	else
+		echo "${values:-nothing at $1}"
+	fi
 }
 
 # spis HOST: of all SAs that have an identity

@@ -169,7 +169,7 @@ static void state_line(struct pluto_state *state, char *text)
 	/* STATE_X (DESCRIPTION); ... */
 	description = text_cut(text, " (");
 	text = text_cut(description, ")");
-	state->established = text && (strstr(description, "established") != NULL);
+	state->established = text && strstr(description, "established");
 	parent = text ? strstr(text, " SA #") : NULL;
 	if (!parent)
 		return;
@@ -422,7 +422,7 @@ static void certificate_set(char **to, char *text, const char *phrase)
 static void connection_read(struct pluto_status *status, char *text)
 {
 	struct pluto_connection *connection;
-	unsigned int instance;
+	unsigned int instance = 0;
 	char *name;
 
 	/* the line without three blanks has identities, which peers choose */
@@ -430,15 +430,15 @@ static void connection_read(struct pluto_status *status, char *text)
 	if (!text)
 		return;
 	connection = connection_of(status, name, instance);
-	if (text_behind(text, "our auth:"))
+	if (text_behind(text, "our auth:")) {
 		auth_line(connection, text_behind(text, "our auth:"));
-	else if (text_behind(text, "policy: "))
+	} else if (text_behind(text, "policy: ")) {
 		policy_line(connection, text_behind(text, "policy: "));
-	else if (text_behind(text, "our idtype: "))
+	} else if (text_behind(text, "our idtype: ")) {
 		id_line(connection, text_behind(text, "our idtype: "));
-	else if (text_behind(text, "CAs: '"))
+	} else if (text_behind(text, "CAs: '")) {
 		ca_line(connection, text_behind(text, "CAs: '"));
-	else if (text_behind(text, "  oriented;")) {
+	} else if (text_behind(text, "  oriented;")) {
 		certificate_set(&connection->local.certificate, text, "; mycert=");
 		certificate_set(&connection->remote.certificate, text, "; peercert=");
 	}
