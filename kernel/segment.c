@@ -289,18 +289,19 @@ static enum ipsec_verdict fragment_arrives(struct sk_buff *skb, unsigned int off
 static enum ipsec_verdict judge_in6(struct sk_buff *skb, const struct nf_hook_state *state,
 				    bool wait)
 {
-	unsigned short fragment = 0;
-	unsigned int offset = 0;
-	int flags = 0;
+	unsigned int offset = 0, ah = 0;
 
 	if (likely(ipv6_hdr(skb)->nexthdr == IPPROTO_TCP))
 		return segment_arrives(skb, sizeof(struct ipv6hdr), state, wait);
 	if (!ipv6_ext_hdr(ipv6_hdr(skb)->nexthdr))
 		return IPSEC_VERDICT_PASS;
-	if (ipv6_find_hdr(skb, &offset, NEXTHDR_FRAGMENT, &fragment, NULL) >= 0)
+	/* what AH protects comes by once more, without it */
+	if (ipv6_find_hdr(skb, &ah, NEXTHDR_AUTH, NULL, NULL) >= 0)
+		return IPSEC_VERDICT_PASS;
+	if (ipv6_find_hdr(skb, &offset, NEXTHDR_FRAGMENT, NULL, NULL) >= 0)
 		return fragment_arrives(skb, offset, state);
 	offset = 0;
-	if (ipv6_find_hdr(skb, &offset, IPPROTO_TCP, &fragment, &flags) >= 0)
+	if (ipv6_find_hdr(skb, &offset, IPPROTO_TCP, NULL, NULL) >= 0)
 		return segment_arrives(skb, offset, state, wait);
 	return IPSEC_VERDICT_PASS;
 }
