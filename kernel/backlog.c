@@ -9,7 +9,10 @@
  *
  * A segment that was let through because there was no connection yet may be
  * behind the very one that establishes it. So ours stays in place until the
- * backlog is known to be empty, and drops what does not match the latch.
+ * backlog is known to be empty, and drops what does not match the latch. One that
+ * was let through, but has not got as far as the backlog, must not be overtaken by
+ * the one that establishes it: so that is processed in the gate, like those that
+ * arrive meanwhile.
  */
 #include <linux/ipsec_token.h>
 #include <linux/slab.h>
@@ -17,6 +20,7 @@
 
 #include "backlog.h"
 #include "context.h"
+#include "gate.h"
 #include "netns.h"
 #include "segment.h"
 #include "tcp.h"
@@ -154,6 +158,23 @@ static bool backlog_refuses(struct ipsec_net *in, const struct ipsec_connection 
 	       (segment->unknown || segment->id != connection->context->id);
 }
 
+/* What completes a handshake from here does not come through LOCAL_IN. */
+static int receive_in_gate(struct sock *sk, struct sk_buff *skb,
+			   int (*receive)(struct sock *sk, struct sk_buff *skb))
+{
+	spinlock_t *gate = ipsec_gate_of_socket(sk);
+	bool inside;
+	int ret;
+
+	local_bh_disable();
+	inside = ipsec_gate_enter(gate);
+	ret = receive(sk, skb);
+	if (inside)
+		ipsec_gate_leave(gate);
+	local_bh_enable();
+	return ret;
+}
+
 /* In place of a socket's own function, with a note of what is in work. */
 static int backlog_rcv(struct sock *sk, struct sk_buff *skb)
 {
@@ -182,7 +203,7 @@ static int backlog_rcv(struct sock *sk, struct sk_buff *skb)
 		kfree_skb(skb);
 		ret = 0;
 	} else {
-		ret = (original ?: sk->sk_prot->backlog_rcv)(sk, skb);
+		ret = receive_in_gate(sk, skb, original ?: sk->sk_prot->backlog_rcv);
 	}
 
 	/* what was just done may have been the end of the connection */

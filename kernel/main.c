@@ -7,13 +7,13 @@
 #include <net/genetlink.h>
 
 #include "compat.h"
+#include "gate.h"
 #include "gro.h"
 #include "handle.h"
 #include "handshake.h"
 #include "netlink.h"
 #include "netns.h"
 #include "sa.h"
-#include "segment.h"
 #include "sockopt.h"
 #include "udp.h"
 
@@ -22,7 +22,7 @@ static int __init ipsec_token_init(void)
 	int err;
 
 	ipsec_handle_init();
-	ipsec_segment_init();
+	ipsec_gate_init();
 
 	err = ipsec_netns_init();
 	if (err)

@@ -9,15 +9,11 @@
  *
  * May it go on? That is asked of every segment of a connection that is there
  * (see latch.c), at LOCAL_IN and POST_ROUTING, last of all. While a handshake is
- * under way there is no connection yet, and a segment that was let through
- * for this reason must not be processed once another CPU has completed it. So
- * such segments are taken one at a time for the same ports and addresses, up to
- * the end of their processing by TCP: the gate.
+ * under way there is no connection yet; so segments that may be part of one are
+ * taken one at a time, up to the end of their processing by TCP (see gate.c).
  */
-#include <linux/hash.h>
 #include <linux/ipsec_token.h>
 #include <linux/ipv6.h>
-#include <linux/jhash.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
@@ -31,6 +27,7 @@
 
 #include "backlog.h"
 #include "context.h"
+#include "gate.h"
 #include "hold.h"
 #include "latch.h"
 #include "netns.h"
@@ -40,11 +37,6 @@
 
 /* The segment that last passed LOCAL_IN; only touched with BH disabled. */
 static DEFINE_PER_CPU(struct ipsec_segment, arrived);
-
-#define GATES	256
-
-static spinlock_t gates[GATES];
-static DEFINE_PER_CPU(bool, in_gate);
 
 /**
  * struct arrival - a segment at LOCAL_IN
@@ -178,31 +170,15 @@ static enum ipsec_verdict opening_judge(const struct arrival *arrival, struct so
 	return verdict;
 }
 
-static spinlock_t *gate_of(const struct arrival *arrival)
-{
-	const struct sk_buff *skb = arrival->skb;
-	u32 hash = (__force u32)arrival->th->source << 16 | (__force u32)arrival->th->dest;
-
-	if (skb->protocol == htons(ETH_P_IP))
-		hash = jhash_2words(hash, (__force u32)ip_hdr(skb)->saddr, 0);
-	else
-		hash = jhash2((const u32 *)&ipv6_hdr(skb)->saddr, 4, hash);
-	return &gates[hash % GATES];
-}
-
 static enum ipsec_verdict segment_gate(const struct arrival *arrival,
 				       const struct nf_hook_state *state)
 {
-	spinlock_t *gate = gate_of(arrival);
+	spinlock_t *gate = ipsec_gate_of_segment(arrival->skb, arrival->th);
 	enum ipsec_verdict verdict;
 	struct sock *sk;
 
-	/* devices that hand back what they send, in the midst of it */
-	if (unlikely(this_cpu_read(in_gate)))
+	if (!ipsec_gate_enter(gate))
 		return IPSEC_VERDICT_PASS;
-
-	spin_lock(gate);
-	this_cpu_write(in_gate, true);
 	/* whoever was here before may have completed the handshake */
 	sk = segment_socket(arrival);
 	if (is_connection(sk)) {
@@ -214,8 +190,7 @@ static enum ipsec_verdict segment_gate(const struct arrival *arrival,
 			verdict = IPSEC_VERDICT_TAKEN;
 		}
 	}
-	this_cpu_write(in_gate, false);
-	spin_unlock(gate);
+	ipsec_gate_leave(gate);
 	if (sk)
 		sock_gen_put(sk);
 	return verdict;
@@ -289,18 +264,19 @@ static enum ipsec_verdict fragment_arrives(struct sk_buff *skb, unsigned int off
 static enum ipsec_verdict judge_in6(struct sk_buff *skb, const struct nf_hook_state *state,
 				    bool wait)
 {
-	unsigned short fragment = 0;
-	unsigned int offset = 0;
-	int flags = 0;
+	unsigned int offset = 0, ah = 0;
 
 	if (likely(ipv6_hdr(skb)->nexthdr == IPPROTO_TCP))
 		return segment_arrives(skb, sizeof(struct ipv6hdr), state, wait);
 	if (!ipv6_ext_hdr(ipv6_hdr(skb)->nexthdr))
 		return IPSEC_VERDICT_PASS;
-	if (ipv6_find_hdr(skb, &offset, NEXTHDR_FRAGMENT, &fragment, NULL) >= 0)
+	/* what AH protects comes by once more, without it */
+	if (ipv6_find_hdr(skb, &ah, NEXTHDR_AUTH, NULL, NULL) >= 0)
+		return IPSEC_VERDICT_PASS;
+	if (ipv6_find_hdr(skb, &offset, NEXTHDR_FRAGMENT, NULL, NULL) >= 0)
 		return fragment_arrives(skb, offset, state);
 	offset = 0;
-	if (ipv6_find_hdr(skb, &offset, IPPROTO_TCP, &fragment, &flags) >= 0)
+	if (ipv6_find_hdr(skb, &offset, IPPROTO_TCP, NULL, NULL) >= 0)
 		return segment_arrives(skb, offset, state, wait);
 	return IPSEC_VERDICT_PASS;
 }
@@ -490,15 +466,4 @@ struct ipsec_segment *ipsec_segment_now(const struct sock *sk,
 	    tcp_sk(sk)->rcv_nxt != segment->seq + 1)
 		return NULL;
 	return segment;
-}
-
-/**
- * ipsec_segment_init - make ready for segments
- */
-void ipsec_segment_init(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < GATES; i++)
-		spin_lock_init(&gates[i]);
 }

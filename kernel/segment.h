@@ -39,6 +39,4 @@ struct ipsec_segment *ipsec_segment_now(const struct sock *sk,
 					const struct ipsec_connection *connection,
 					int old, int new);
 
-void ipsec_segment_init(void);
-
 #endif /* _IPSEC_SEGMENT_H */
