@@ -252,8 +252,8 @@ static enum ipsec_verdict fragment_arrives(struct sk_buff *skb, unsigned int off
 	if (!atomic_read(&in->latched) || READ_ONCE(in->latch_mode) == IPSEC_LATCH_OFF)
 		return IPSEC_VERDICT_PASS;
 	fh = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
-	if (fh && fh->nexthdr != IPPROTO_TCP && (!ipv6_ext_hdr(fh->nexthdr) ||
-						fh->nexthdr == NEXTHDR_AUTH))
+	if (fh && fh->nexthdr != IPPROTO_TCP &&
+	    (!ipv6_ext_hdr(fh->nexthdr) || fh->nexthdr == NEXTHDR_AUTH))
 		return IPSEC_VERDICT_PASS;
 	/* No one knows whose it will be, so it can be nobody's. */
 	ipsec_count(in, IPSEC_COUNT_LATCH_REFUSED + IPSEC_LATCH_REASON_IN_UNKNOWN - 1);
