@@ -74,14 +74,15 @@ struct point {
 
 /*
  * What is beneath these is not on behalf of the module: softirqs that happen to
- * interrupt it, and what the checks of this kernel keep for themselves. Pages
- * for slabs are left out since whether one is needed is chance.
+ * interrupt it, news of families to listeners of generic netlink, and what the
+ * checks of this kernel keep for themselves. Pages for slabs are left out since
+ * whether one is needed is chance.
  */
 static bool is_foreign(unsigned long address)
 {
 	static const char * const names[] = {
-		"__do_softirq", "___slab_alloc", "stack_depot", "kasan", "kmemleak",
-		"create_object", "debug_object", "pcpu_",
+		"__do_softirq", "genl_ctrl_event", "___slab_alloc", "stack_depot", "kasan",
+		"kmemleak", "create_object", "debug_object", "pcpu_",
 	};
 	char name[KSYM_SYMBOL_LEN];
 	int i;
