@@ -154,8 +154,43 @@ static int lock(const char *path)
 	return fd;
 }
 
+static enum known look(const char *path, FILE *file, uint8_t id_type, const char *name,
+		       const char *pubkey_id)
+{
+	enum known known = KNOWN_NEW;
+
+	if (file)
+		known = search(file, id_type, name, pubkey_id);
+	else if (errno != ENOENT)
+		known = KNOWN_ERROR;
+	if (known == KNOWN_ERROR)
+		log_event(LOG_LEVEL_ERROR, "%s cannot be read", path);
+	return known;
+}
+
 /**
- * known_check() - was this peer seen before, and with this key?
+ * known_look() - was this peer seen before, and with this key?
+ * @path: of the file
+ * @id_type: type of its IKE identity
+ * @id: its IKE identity
+ * @pubkey_id: of the key that it has now
+ *
+ * Return: enum known.
+ */
+enum known known_look(const char *path, uint8_t id_type, const char *id, const char *pubkey_id)
+{
+	char *name = escape(id);
+	FILE *file = fopen(path, "re");
+	enum known known = look(path, file, id_type, name, pubkey_id);
+
+	if (file)
+		fclose(file);
+	free(name);
+	return known;
+}
+
+/**
+ * known_check() - as known_look(), and from now on the peer was seen
  * @path: of the file
  * @id_type: type of its IKE identity
  * @id: its IKE identity
@@ -168,9 +203,9 @@ static int lock(const char *path)
  */
 enum known known_check(const char *path, uint8_t id_type, const char *id, const char *pubkey_id)
 {
-	enum known known = KNOWN_NEW;
 	char *name = escape(id);
 	int guard = lock(path);
+	enum known known;
 	FILE *file;
 
 	if (guard < 0) {
@@ -178,12 +213,7 @@ enum known known_check(const char *path, uint8_t id_type, const char *id, const 
 		return KNOWN_ERROR;
 	}
 	file = fopen(path, "re");
-	if (file)
-		known = search(file, id_type, name, pubkey_id);
-	else if (errno != ENOENT)
-		known = KNOWN_ERROR;
-	if (known == KNOWN_ERROR)
-		log_event(LOG_LEVEL_ERROR, "%s cannot be read", path);
+	known = look(path, file, id_type, name, pubkey_id);
 	if (known == KNOWN_NEW && !add(path, file, id_type, name, pubkey_id))
 		known = KNOWN_ERROR;
 	if (file)

@@ -8,12 +8,13 @@
 #include <stdint.h>
 
 enum known {
-	KNOWN_NEW,		/* and from now on known */
+	KNOWN_NEW,		/* the peer was not seen before */
 	KNOWN_SEEN,
 	KNOWN_CHANGED,		/* the peer was seen with another key */
 	KNOWN_ERROR,		/* it cannot be told */
 };
 
+enum known known_look(const char *path, uint8_t id_type, const char *id, const char *pubkey_id);
 enum known known_check(const char *path, uint8_t id_type, const char *id,
 		       const char *pubkey_id);
 
