@@ -22,28 +22,25 @@ dead() {
 	! kill -0 "${AGENT[$1]}"
 }
 
-dead_or_done() {
-	dead "$1" || all_bound "$1"
+# idle HOST: the agent sits in its poll()
+idle() {
+	[[ $(<"/proc/${AGENT[$1]}/wchan") == *poll* ]]
 }
 
-# right_so_far HOST: no SA is said to be of somebody else, or known better
+dead_or_done() {
+	dead "$1" || { all_bound "$1" && [ -e "$DIR/$1/known-keys" ] && idle "$1"; }
+}
+
+# right_so_far HOST: what has an identity is there, and the identity is the peer's;
+# that it was never seen before is still so
 right_so_far() {
-	local line
+	local key line
 
 	sas_read "$1"
-	for line in "${BOUND[@]}"; do
-		[[ $line == *$'\tmethod=2\t'* && $line == *$'\titoken='"${EXPECTED[$1]}"$'\t'* ]] ||
-			return
-	done
-	others_bound_to_nothing
-}
-
-# What is bound is there.
-others_bound_to_nothing() {
-	local key
-
 	for key in "${!BOUND[@]}"; do
-		[ -n "${SAS[$key]}" ] || return
+		line=${BOUND[$key]}
+		[ -n "${SAS[$key]}" ] && [[ $line == *$'\tmethod=2\t'* ]] &&
+			[[ $line == *$'\titoken='"${EXPECTED[$1]}"$'\t'* ]] || return
 	done
 }
 
@@ -58,21 +55,37 @@ mourn() {
 	done
 }
 
+# agents_up: and they have found charon
+agents_up() {
+	local host
+	local -A before
+
+	for host in left right; do
+		before[$host]=$(logged $host "connected to")
+		agent_up $host
+	done
+	for host in left right; do
+		wait_for more_logged $host "connected to" "${before[$host]}"
+	done
+}
+
 # aftermath TEXT: other agents take over
 aftermath() {
 	local host
 
 	for host in left right; do
 		does "$1: nothing wrong at $host" right_so_far $host
-		after_log $host "connected to" agent_up $host
 	done
+	agents_up
 	does "$1: every SA has an identity" both_bound
 	meet 4
 	for host in left right; do
-		does "$1: it is right at $host" right_so_far $host
-		told $host.method BTNS "$1: which is what $host is told"
+		told $host.itoken "ipsec-itoken:1:${EXPECTED[$host]}" "$1: that of $host's peer"
+		told $host.method BTNS "$1: which $host does not know"
 	done
 	part
+	mourn
+	down raw
 }
 
 forget() {
@@ -97,8 +110,6 @@ t_start() {
 			mourn
 			[ -n "$KILLED" ] || break
 			aftermath "start, $call $n"
-			mourn
-			down raw
 		done
 		diag "start: $((n - 1)) times $call"
 		check "start: $call is a step" [ $n -gt 1 ]
@@ -119,9 +130,7 @@ event() {
 	shift 2
 	for ((n = 1; n < 100; n++)); do
 		forget
-		for host in left right; do
-			after_log $host "connected to" agent_up $host
-		done
+		agents_up
 		[ "$name" = up ] || { up; both_bound; }
 		doomed $call $n
 		for host in left right; do
@@ -134,32 +143,19 @@ event() {
 		mourn
 		[ -n "$KILLED" ] || break
 		aftermath "$name, $call $n"
-		mourn
-		down raw
 	done
 	diag "$name: $((n - 1)) times $call"
 	check "$name: $call is a step" [ $n -gt 1 ]
 	down raw
 }
 
-# child_rekeyed: by both ends, agents or not
-child_rekeyed() {
+# renewed COMMAND...: until both ends have other SAs, agents or not
+renewed() {
 	local host old
 
 	sas_read left
 	old=("${!SAS[@]}")
-	swan left --rekey --child net
-	for host in left right; do
-		wait_for gone_from $host "${old[@]}"
-	done
-}
-
-reauthenticated() {
-	local host old
-
-	sas_read left
-	old=("${!SAS[@]}")
-	swan left --rekey --ike raw --reauth
+	"$@"
 	for host in left right; do
 		wait_for gone_from $host "${old[@]}"
 	done
@@ -185,11 +181,12 @@ t_up() {
 }
 
 t_child() {
-	event "CHILD_SA rekeyed" sendto child_rekeyed
+	event "CHILD_SA rekeyed" sendto renewed swan left --rekey --child net
 }
 
 t_reauth() {
-	event "reauthenticated" sendto reauthenticated
+	event "reauthenticated" sendto \
+		renewed swan left --rekey --ike raw --reauth
 }
 
 echo "KTAP version 1"

@@ -307,8 +307,34 @@ static int add(const char *path, uint8_t id_type, const char *id, const char *pu
 	return new_close(path, name, file, err);
 }
 
+static void complain(const char *path, int err)
+{
+	log_event(LOG_LEVEL_ERROR, "%s: the known keys cannot be used: %s", path,
+		  err == -EBADMSG ? "a line is not understood" : strerror(-err));
+}
+
 /**
- * known_check() - was this peer seen before, and with this key?
+ * known_look() - was this peer seen before, and with this key?
+ * @path: of the file
+ * @id_type: type of its IKE identity
+ * @id: its IKE identity
+ * @pubkey_id: of the key that it has now
+ *
+ * Return: enum known.
+ */
+enum known known_look(const char *path, uint8_t id_type, const char *id, const char *pubkey_id)
+{
+	enum known known;
+	int err;
+
+	known = search(path, id_type, id, pubkey_id, &err);
+	if (err)
+		complain(path, err);
+	return known;
+}
+
+/**
+ * known_check() - as known_look(), and from now on the peer was seen
  * @path: of the file
  * @id_type: type of its IKE identity
  * @id: its IKE identity
@@ -332,8 +358,7 @@ enum known known_check(const char *path, uint8_t id_type, const char *id, const 
 			known = KNOWN_ERROR;
 	}
 	if (err)
-		log_event(LOG_LEVEL_ERROR, "%s: the known keys cannot be used: %s", path,
-			  err == -EBADMSG ? "a line is not understood" : strerror(-err));
+		complain(path, err);
 	if (guard >= 0)
 		close(guard);
 	return known;

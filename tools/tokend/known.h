@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum known {
-	KNOWN_NEW,		/* and from now on known */
+	KNOWN_NEW,		/* the peer was not seen before */
 	KNOWN_SEEN,
 	KNOWN_CHANGED,		/* the peer was seen with another key */
 	KNOWN_ERROR,		/* it cannot be told */
@@ -32,6 +32,7 @@ struct known_peer {
 	int64_t since;
 };
 
+enum known known_look(const char *path, uint8_t id_type, const char *id, const char *pubkey_id);
 enum known known_check(const char *path, uint8_t id_type, const char *id,
 		       const char *pubkey_id);
 

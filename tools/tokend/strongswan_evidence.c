@@ -373,7 +373,7 @@ static enum known known_key(const struct config *config, const struct key *key, 
 
 	if (key->kind != KEY_RAW)
 		return KNOWN_NEW;
-	known = known_check(config->known_keys, ike_id_type(id), id, key->credential->pubkey_id);
+	known = known_look(config->known_keys, ike_id_type(id), id, key->credential->pubkey_id);
 	if (known == KNOWN_CHANGED)
 		log_event(LOG_LEVEL_WARNING, "the key of \"%s\" HAS CHANGED, it is now %s", id,
 			  key->credential->pubkey_id);
@@ -430,6 +430,22 @@ static void local_set(struct identity *identity, const struct ike_facts *ike,
 		return;
 	end_set(&identity->local, &claim, key, ike->local_id, user);
 	audit_set(&identity->local, ike, ike->local_id, NULL, NULL);
+}
+
+/**
+ * evidence_remember() - the kernel was told of a peer, which is thus known
+ * @identity: who
+ * @config: ours
+ *
+ * In this order: who is killed in between takes the peer for a stranger once
+ * more, and not for somebody seen before.
+ */
+void evidence_remember(const struct identity *identity, const struct config *config)
+{
+	const struct identity_end *peer = &identity->remote;
+
+	if (peer->method == IPSEC_AUTH_BTNS && peer->pubkey_id && peer->id)
+		known_check(config->known_keys, peer->id_type, peer->id, peer->pubkey_id);
 }
 
 /**

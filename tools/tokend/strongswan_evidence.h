@@ -32,5 +32,6 @@ void evidence_clear(void);
 void evidence_connection(const struct vici_message *message);
 void evidence_certificate(const struct vici_message *message);
 struct identity *evidence_identity(const struct ike_facts *ike, const struct config *config);
+void evidence_remember(const struct identity *identity, const struct config *config);
 
 #endif /* TOKEND_STRONGSWAN_EVIDENCE_H */

@@ -373,6 +373,7 @@ void ike_identify(struct ike *ike, const struct config *config)
 		.remote_id = ike->remote_id,
 		.remote_user = ike->remote_user,
 	};
+	bool new = !ike->identity;
 	struct child *child;
 
 	if (!ike->identity)
@@ -381,6 +382,8 @@ void ike_identify(struct ike *ike, const struct config *config)
 		ike->identity = evidence_identity(&facts, config);
 	for (child = ike->child; child; child = child->next)
 		child_identify(ike, child);
+	if (new)
+		evidence_remember(ike->identity, config);
 }
 
 /* -------------------------------------------------------------- the list of SAs */
