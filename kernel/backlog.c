@@ -73,6 +73,25 @@ static int note_index(const struct ipsec_backlog *backlog, const struct sk_buff 
 	return -ENOENT;
 }
 
+/*
+ * TCP appends a segment to the one before it in the backlog, if that is what it
+ * follows, no matter under what the two came. A SYN stays alone.
+ */
+static bool may_be_joined(const struct ipsec_backlog *backlog,
+			  const struct ipsec_segment *segment)
+{
+	unsigned int i;
+
+	for (i = 0; i < backlog->count; i++) {
+		const struct ipsec_segment *other = &backlog->notes[i].segment;
+
+		if (!segment->syn && !other->syn &&
+		    (segment->unknown || other->unknown || segment->id != other->id))
+			return true;
+	}
+	return false;
+}
+
 /**
  * ipsec_backlog_note - a segment may be about to go to the backlog
  * @connection: for which it is
@@ -80,7 +99,8 @@ static int note_index(const struct ipsec_backlog *backlog, const struct sk_buff 
  * @segment: what is known of it
  *
  * Context: softirq, under RCU; one at a time for the same connection.
- * Return: false if there is no room: it must not go there.
+ * Return: false if it must not go there: there is no room, or it could be
+ * taken for a part of one that came otherwise.
  */
 bool ipsec_backlog_note(struct ipsec_connection *connection, const struct sk_buff *skb,
 			const struct ipsec_segment *segment)
@@ -97,7 +117,9 @@ bool ipsec_backlog_note(struct ipsec_connection *connection, const struct sk_buf
 	if (empty)
 		backlog->count = 0;
 	i = note_index(backlog, skb);
-	if (i < 0 && backlog->count < MAX_NOTES)
+	if (may_be_joined(backlog, segment))
+		i = -EEXIST;
+	else if (i < 0 && backlog->count < MAX_NOTES)
 		i = backlog->count++;
 	if (i >= 0) {
 		backlog->notes[i].skb = skb;

@@ -65,6 +65,7 @@ static void segment_fill(const struct arrival *arrival)
 	memcpy(&segment->ports, th, sizeof(segment->ports));
 	segment->seq = ntohl(th->seq);
 	segment->opens = th->syn && !th->ack;
+	segment->syn = th->syn;
 	segment->fragment = false;
 	segment->child = NULL;
 	segment->unknown = IS_ERR(arrival->context);
