@@ -126,6 +126,8 @@ static enum ipsec_verdict judge_received(struct ipsec_net *in,
 	if (relation == IPSEC_RELATION_OPEN)
 		return IPSEC_VERDICT_WAIT;
 	if (relation == IPSEC_RELATION_NAMED) {
+		if (connection->out && ipsec_relation_nameable(connection->out))
+			return IPSEC_VERDICT_WAIT;
 		/* The first identity that becomes known, and with it no bogus segment. */
 		if (!next || !same_peer(connection->out, seen))
 			return IPSEC_VERDICT_REFUSE;
@@ -156,13 +158,15 @@ static enum ipsec_verdict judge_sent(struct ipsec_net *in,
 
 	if (out)
 		relation = ipsec_relation(in, out, seen);
-	/* before anybody knew who it is: alike, and then as before */
-	if (relation == IPSEC_RELATION_SAME || relation == IPSEC_RELATION_NAMED)
+	if (relation == IPSEC_RELATION_SAME)
 		goto pass;
 	/* only one of the two has an identity, and an agent may be about to tell */
-	if (relation == IPSEC_RELATION_OPEN ||
-	    (!own->identity != !seen->identity && (!seen->identity || own->solitary)))
+	if (relation == IPSEC_RELATION_OPEN || (own->identity && !seen->identity) ||
+	    (seen->identity && ipsec_relation_nameable(own)))
 		return IPSEC_VERDICT_WAIT;
+	/* before anybody knew who it is: alike, and then as before */
+	if (relation == IPSEC_RELATION_NAMED)
+		goto pass;
 	/* as long as nobody tells who it is, one that fits is as good as it gets */
 	if ((out && !seen->identity) || !ipsec_relation_mates(in, own, seen, mirrored))
 		return IPSEC_VERDICT_REFUSE;

@@ -38,6 +38,25 @@ static bool context_alike(struct ipsec_net *in, const struct ipsec_context *old,
 }
 
 /**
+ * ipsec_relation_nameable - may an agent yet tell whose a context is
+ * @context: the context
+ *
+ * Context: under &ipsec_net.lock.
+ * Return: whether it has no identity, but SAs that may get one.
+ */
+bool ipsec_relation_nameable(const struct ipsec_context *context)
+{
+	struct ipsec_path *path;
+
+	if (context->identity)
+		return false;
+	list_for_each_entry(path, &context->paths, list)
+		if (ipsec_path_valid(path))
+			return true;
+	return false;
+}
+
+/**
  * ipsec_relation - may what holds to one context go on under another
  * @in: where
  * @old: the one
@@ -53,9 +72,13 @@ enum ipsec_relation ipsec_relation(struct ipsec_net *in, const struct ipsec_cont
 		return IPSEC_RELATION_SAME;
 	if (!new->identity && (new->solitary || old->identity || old->solitary))
 		return IPSEC_RELATION_OPEN;
-	if (new->identity && !old->identity)
-		return context_alike(in, old, new, false) ? IPSEC_RELATION_NAMED :
-							    IPSEC_RELATION_NONE;
+	if (new->identity && !old->identity) {
+		if (!context_alike(in, old, new, false))
+			return IPSEC_RELATION_NONE;
+		/* nobody takes the place of one that may yet turn out to be another */
+		return ipsec_relation_nameable(old) ? IPSEC_RELATION_OPEN :
+						      IPSEC_RELATION_NAMED;
+	}
 	if (ipsec_identity_equal(old->identity, new->identity) &&
 	    context_alike(in, old, new, ipsec_identity_lineage(old->identity)))
 		return IPSEC_RELATION_SAME;
@@ -87,11 +110,13 @@ bool ipsec_relation_mates(struct ipsec_net *in, const struct ipsec_context *rece
 
 	if (received == sent)
 		return true;
-	if (!ipsec_identity_equal(received->identity, sent->identity))
+	if (!ipsec_identity_equal(received->identity, sent->identity) &&
+	    (received->identity || ipsec_relation_nameable(received)))
 		return false;
 	if (context_alike(in, received, sent, lineage))
 		return true;
-	if ((mirrored && !sent->identity) || received->nr != sent->nr || received->end_to_end != sent->end_to_end ||
+	if ((mirrored && !sent->identity) || received->nr != sent->nr ||
+	    received->end_to_end != sent->end_to_end ||
 	    before.privacy > after.privacy || before.integrity > after.integrity)
 		return false;
 	for (i = 0; i < received->nr; i++) {
