@@ -324,8 +324,7 @@ enum ipsec_verdict ipsec_latch_out(struct ipsec_net *in, struct ipsec_connection
 	struct ipsec_context *own = READ_ONCE(connection->context);
 	bool mirrored;
 
-	if (READ_ONCE(connection->state) == IPSEC_CONNECTION_OPENING ||
-	    !ipsec_connection_latched(connection) ||
+	if (!ipsec_connection_latched(connection) ||
 	    READ_ONCE(in->latch_mode) == IPSEC_LATCH_OFF)
 		return IPSEC_VERDICT_PASS;
 	if (seen == READ_ONCE(connection->out) && !seen == !own &&
