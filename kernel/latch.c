@@ -243,6 +243,7 @@ static enum ipsec_verdict judge_otherwise(struct ipsec_net *in,
 					  const struct next *next,
 					  struct ipsec_context *seen)
 {
+	const struct ipsec_context *own = READ_ONCE(connection->context);
 	enum ipsec_verdict verdict = IPSEC_VERDICT_REFUSE;
 	bool acceptable = segment_is_next(connection->sk, next);
 	bool alive = true;
@@ -256,7 +257,9 @@ static enum ipsec_verdict judge_otherwise(struct ipsec_net *in,
 	}
 	spin_unlock_bh(&in->lock);
 
-	if (verdict == IPSEC_VERDICT_REFUSE && acceptable && !alive)
+	/* its peer may have got new SAs, and not have used them so far */
+	if (verdict == IPSEC_VERDICT_REFUSE && acceptable && !alive && own &&
+	    !ipsec_relation_present(in, own, IPSEC_DIRECTION_IN))
 		latch_break(in, connection, reason_in(seen));
 	return verdict;
 }
@@ -338,7 +341,7 @@ enum ipsec_verdict ipsec_latch_out(struct ipsec_net *in, struct ipsec_connection
 	} else if (seen) {
 		reason = IPSEC_LATCH_REASON_OUT_CONTEXT;
 		mirrored = own && seen != own && !READ_ONCE(connection->out) &&
-			   ipsec_relation_mirrored(in, own);
+			   ipsec_relation_present(in, own, IPSEC_DIRECTION_OUT);
 		spin_lock_bh(&in->lock);
 		if (connection->context)
 			verdict = wait_or_pass(in, judge_sent(in, connection, seen,

@@ -90,8 +90,8 @@ enum ipsec_relation ipsec_relation(struct ipsec_net *in, const struct ipsec_cont
  * @in: where
  * @received: under which it came
  * @sent: under which the answer is about to leave
- * @mirrored: there is an SA that is the very mirror of the first, see
- *	ipsec_relation_mirrored()
+ * @mirrored: there are SAs that are the very mirror of the first, see
+ *	ipsec_relation_present()
  *
  * Some configurations use different reqids, marks or selectors for the two
  * directions, so those need not agree where nothing fits better. Who knows
@@ -131,14 +131,16 @@ bool ipsec_relation_mates(struct ipsec_net *in, const struct ipsec_context *rece
 }
 
 /**
- * ipsec_relation_mirrored - is there an SA that is the very mirror of a context
+ * ipsec_relation_present - is there an SA like each one of a context
  * @in: where
  * @context: found under RCU
+ * @direction: which way: inbound, or the very mirror
  *
  * Context: any but hard interrupts; takes xfrm_state_lock.
- * Return: whether there is one for each of its SAs.
+ * Return: whether there is, used so far or not.
  */
-bool ipsec_relation_mirrored(struct ipsec_net *in, const struct ipsec_context *context)
+bool ipsec_relation_present(struct ipsec_net *in, const struct ipsec_context *context,
+			    enum ipsec_direction direction)
 {
 	struct ipsec_sa sas[IPSEC_CONTEXT_MAX_SAS];
 	struct xfrm_state *x;
@@ -146,7 +148,7 @@ bool ipsec_relation_mirrored(struct ipsec_net *in, const struct ipsec_context *c
 
 	nr = ipsec_context_sas(in, context, sas);
 	for (i = 0; i < nr; i++) {
-		x = ipsec_sa_find(in->net, &sas[i], READ_ONCE(in->trusted), IPSEC_DIRECTION_OUT);
+		x = ipsec_sa_find(in->net, &sas[i], READ_ONCE(in->trusted), direction);
 		if (!x)
 			return false;
 		xfrm_state_put(x);

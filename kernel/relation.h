@@ -2,6 +2,7 @@
 #ifndef _IPSEC_RELATION_H
 #define _IPSEC_RELATION_H
 
+#include <linux/ipsec_token.h>
 #include <linux/types.h>
 
 struct ipsec_context;
@@ -26,7 +27,8 @@ enum ipsec_relation ipsec_relation(struct ipsec_net *in, const struct ipsec_cont
 				   const struct ipsec_context *new);
 bool ipsec_relation_mates(struct ipsec_net *in, const struct ipsec_context *received,
 			  const struct ipsec_context *sent, bool mirrored);
-bool ipsec_relation_mirrored(struct ipsec_net *in, const struct ipsec_context *context);
+bool ipsec_relation_present(struct ipsec_net *in, const struct ipsec_context *context,
+			    enum ipsec_direction direction);
 bool ipsec_relation_nameable(const struct ipsec_context *context);
 bool ipsec_relation_alive(const struct ipsec_context *context);
 
