@@ -21,6 +21,7 @@
 #include "backlog.h"
 #include "context.h"
 #include "gate.h"
+#include "latch.h"
 #include "netns.h"
 #include "segment.h"
 #include "tcp.h"
@@ -171,13 +172,25 @@ void ipsec_backlog_judged(struct ipsec_net *in, struct ipsec_connection *connect
 	bh_unlock_sock(sk);
 }
 
-/* The connection was latched after this segment had been let through. */
-static bool backlog_refuses(struct ipsec_net *in, const struct ipsec_connection *connection,
+/* The connection may have been latched after this segment was let through. */
+static bool backlog_refuses(struct ipsec_net *in, struct ipsec_connection *connection,
 			    const struct ipsec_segment *segment)
 {
-	return ipsec_connection_latched(connection) &&
-	       READ_ONCE(in->latch_mode) == IPSEC_LATCH_ENFORCE &&
-	       (segment->unknown || segment->id != connection->context->id);
+	enum ipsec_latch_reason reason = IPSEC_LATCH_REASON_IN_CLEAR;
+	const struct ipsec_context *seen = NULL;
+
+	if (!ipsec_connection_latched(connection) ||
+	    READ_ONCE(in->latch_mode) == IPSEC_LATCH_OFF ||
+	    (!segment->unknown && segment->id == connection->context->id))
+		return false;
+	if (segment->unknown) {
+		reason = IPSEC_LATCH_REASON_IN_UNKNOWN;
+		seen = ERR_PTR(-ENODATA);
+	} else if (segment->id) {
+		reason = IPSEC_LATCH_REASON_IN_CONTEXT;
+		seen = ipsec_context_by_id(in, segment->id) ?: ERR_PTR(-ENODATA);
+	}
+	return ipsec_latch_refused(in, connection, reason, seen) == IPSEC_VERDICT_REFUSE;
 }
 
 /* What completes a handshake from here does not come through LOCAL_IN. */
@@ -218,10 +231,6 @@ static int backlog_rcv(struct sock *sk, struct sk_buff *skb)
 	rcu_read_unlock();
 
 	if (refused) {
-		ipsec_count(in, IPSEC_COUNT_LATCH_REFUSED +
-			    (segment.unknown ? IPSEC_LATCH_REASON_IN_UNKNOWN :
-			     segment.id ? IPSEC_LATCH_REASON_IN_CONTEXT :
-					  IPSEC_LATCH_REASON_IN_CLEAR) - 1);
 		kfree_skb(skb);
 		ret = 0;
 	} else {
