@@ -115,7 +115,7 @@ stays() {
 	tell "close x abort"
 }
 
-plan $((8 * (2 * T_WORKS + T_FAILS + T_LEAVES + T_STAYS)))
+plan $((8 * (T_WORKS + T_FAILS + T_LEAVES + T_STAYS) + 2 * T_WORKS))
 latch_net_up
 for family in 4 6; do
 	for kind in esp-gcm tunnel; do
@@ -128,7 +128,9 @@ for family in 4 6; do
 			insmod "$MODULE"
 			latch_up $kind $family
 			tell "mode off"
-			works "$title, off" $role
+			# what is off is off for all of them
+			[ "$title" != "IPv$family, esp-gcm, initiator" ] ||
+				works "$title, off" $role
 			leaves "$title, off" $role
 			tell "mode enforce"
 			fails "$title" $role
