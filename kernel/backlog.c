@@ -21,6 +21,7 @@
 #include "backlog.h"
 #include "context.h"
 #include "gate.h"
+#include "latch.h"
 #include "netns.h"
 #include "segment.h"
 #include "tcp.h"
@@ -73,6 +74,25 @@ static int note_index(const struct ipsec_backlog *backlog, const struct sk_buff 
 	return -ENOENT;
 }
 
+/*
+ * TCP appends a segment to the one before it in the backlog, if that is what it
+ * follows, no matter under what the two came. A SYN stays alone.
+ */
+static bool may_be_joined(const struct ipsec_backlog *backlog,
+			  const struct ipsec_segment *segment)
+{
+	unsigned int i;
+
+	for (i = 0; i < backlog->count; i++) {
+		const struct ipsec_segment *other = &backlog->notes[i].segment;
+
+		if (!segment->syn && !other->syn &&
+		    (segment->unknown || other->unknown || segment->id != other->id))
+			return true;
+	}
+	return false;
+}
+
 /**
  * ipsec_backlog_note - a segment may be about to go to the backlog
  * @connection: for which it is
@@ -80,7 +100,8 @@ static int note_index(const struct ipsec_backlog *backlog, const struct sk_buff 
  * @segment: what is known of it
  *
  * Context: softirq, under RCU; one at a time for the same connection.
- * Return: false if there is no room: it must not go there.
+ * Return: false if it must not go there: there is no room, or it could be
+ * taken for a part of one that came otherwise.
  */
 bool ipsec_backlog_note(struct ipsec_connection *connection, const struct sk_buff *skb,
 			const struct ipsec_segment *segment)
@@ -97,7 +118,9 @@ bool ipsec_backlog_note(struct ipsec_connection *connection, const struct sk_buf
 	if (empty)
 		backlog->count = 0;
 	i = note_index(backlog, skb);
-	if (i < 0 && backlog->count < MAX_NOTES)
+	if (may_be_joined(backlog, segment))
+		i = -EEXIST;
+	else if (i < 0 && backlog->count < MAX_NOTES)
 		i = backlog->count++;
 	if (i >= 0) {
 		backlog->notes[i].skb = skb;
@@ -149,13 +172,25 @@ void ipsec_backlog_judged(struct ipsec_net *in, struct ipsec_connection *connect
 	bh_unlock_sock(sk);
 }
 
-/* The connection was latched after this segment had been let through. */
-static bool backlog_refuses(struct ipsec_net *in, const struct ipsec_connection *connection,
+/* The connection may have been latched after this segment was let through. */
+static bool backlog_refuses(struct ipsec_net *in, struct ipsec_connection *connection,
 			    const struct ipsec_segment *segment)
 {
-	return ipsec_connection_latched(connection) &&
-	       READ_ONCE(in->latch_mode) == IPSEC_LATCH_ENFORCE &&
-	       (segment->unknown || segment->id != connection->context->id);
+	enum ipsec_latch_reason reason = IPSEC_LATCH_REASON_IN_CLEAR;
+	const struct ipsec_context *seen = NULL;
+
+	if (!ipsec_connection_latched(connection) ||
+	    READ_ONCE(in->latch_mode) == IPSEC_LATCH_OFF ||
+	    (!segment->unknown && segment->id == connection->context->id))
+		return false;
+	if (segment->unknown) {
+		reason = IPSEC_LATCH_REASON_IN_UNKNOWN;
+		seen = ERR_PTR(-ENODATA);
+	} else if (segment->id) {
+		reason = IPSEC_LATCH_REASON_IN_CONTEXT;
+		seen = ipsec_context_by_id(in, segment->id) ?: ERR_PTR(-ENODATA);
+	}
+	return ipsec_latch_refused(in, connection, reason, seen) == IPSEC_VERDICT_REFUSE;
 }
 
 /* What completes a handshake from here does not come through LOCAL_IN. */
@@ -196,10 +231,6 @@ static int backlog_rcv(struct sock *sk, struct sk_buff *skb)
 	rcu_read_unlock();
 
 	if (refused) {
-		ipsec_count(in, IPSEC_COUNT_LATCH_REFUSED +
-			    (segment.unknown ? IPSEC_LATCH_REASON_IN_UNKNOWN :
-			     segment.id ? IPSEC_LATCH_REASON_IN_CONTEXT :
-					  IPSEC_LATCH_REASON_IN_CLEAR) - 1);
 		kfree_skb(skb);
 		ret = 0;
 	} else {

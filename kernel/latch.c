@@ -129,6 +129,8 @@ static enum ipsec_verdict judge_received(struct ipsec_net *in,
 	if (relation == IPSEC_RELATION_OPEN)
 		return IPSEC_VERDICT_WAIT;
 	if (relation == IPSEC_RELATION_NAMED) {
+		if (connection->out && ipsec_relation_nameable(connection->out))
+			return IPSEC_VERDICT_WAIT;
 		/* The first identity that becomes known, and with it no bogus segment. */
 		if (!next || !same_peer(connection->out, seen))
 			return IPSEC_VERDICT_REFUSE;
@@ -159,13 +161,15 @@ static enum ipsec_verdict judge_sent(struct ipsec_net *in,
 
 	if (out)
 		relation = ipsec_relation(in, out, seen);
-	/* before anybody knew who it is: alike, and then as before */
-	if (relation == IPSEC_RELATION_SAME || relation == IPSEC_RELATION_NAMED)
+	if (relation == IPSEC_RELATION_SAME)
 		goto pass;
 	/* only one of the two has an identity, and an agent may be about to tell */
-	if (relation == IPSEC_RELATION_OPEN ||
-	    (!own->identity != !seen->identity && (!seen->identity || own->solitary)))
+	if (relation == IPSEC_RELATION_OPEN || (own->identity && !seen->identity) ||
+	    (seen->identity && ipsec_relation_nameable(own)))
 		return IPSEC_VERDICT_WAIT;
+	/* before anybody knew who it is: alike, and then as before */
+	if (relation == IPSEC_RELATION_NAMED)
+		goto pass;
 	/* as long as nobody tells who it is, one that fits is as good as it gets */
 	if ((out && !seen->identity) || !ipsec_relation_mates(in, own, seen, mirrored))
 		return IPSEC_VERDICT_REFUSE;
@@ -242,6 +246,7 @@ static enum ipsec_verdict judge_otherwise(struct ipsec_net *in,
 					  const struct next *next,
 					  struct ipsec_context *seen)
 {
+	const struct ipsec_context *own = READ_ONCE(connection->context);
 	enum ipsec_verdict verdict = IPSEC_VERDICT_REFUSE;
 	bool acceptable = segment_is_next(connection->sk, next);
 	bool alive = true;
@@ -255,7 +260,9 @@ static enum ipsec_verdict judge_otherwise(struct ipsec_net *in,
 	}
 	spin_unlock_bh(&in->lock);
 
-	if (verdict == IPSEC_VERDICT_REFUSE && acceptable && !alive)
+	/* its peer may have got new SAs, and not have used them so far */
+	if (verdict == IPSEC_VERDICT_REFUSE && acceptable && !alive && own &&
+	    !ipsec_relation_present(in, own, IPSEC_DIRECTION_IN))
 		latch_break(in, connection, reason_in(seen));
 	return verdict;
 }
@@ -343,8 +350,7 @@ enum ipsec_verdict ipsec_latch_out(struct ipsec_net *in, struct ipsec_connection
 	struct ipsec_context *own = READ_ONCE(connection->context);
 	bool mirrored;
 
-	if (READ_ONCE(connection->state) == IPSEC_CONNECTION_OPENING ||
-	    !ipsec_connection_latched(connection) ||
+	if (!ipsec_connection_latched(connection) ||
 	    READ_ONCE(in->latch_mode) == IPSEC_LATCH_OFF)
 		return IPSEC_VERDICT_PASS;
 	if (seen == READ_ONCE(connection->out) && !seen == !own &&
@@ -358,7 +364,7 @@ enum ipsec_verdict ipsec_latch_out(struct ipsec_net *in, struct ipsec_connection
 	} else if (seen) {
 		reason = IPSEC_LATCH_REASON_OUT_CONTEXT;
 		mirrored = own && seen != own && !READ_ONCE(connection->out) &&
-			   ipsec_relation_mirrored(in, own);
+			   ipsec_relation_present(in, own, IPSEC_DIRECTION_OUT);
 		spin_lock_bh(&in->lock);
 		if (connection->context)
 			verdict = wait_or_pass(in, judge_sent(in, connection, seen,

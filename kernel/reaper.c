@@ -12,6 +12,7 @@
 #include "netns.h"
 #include "path.h"
 #include "reaper.h"
+#include "relation.h"
 
 /* After an SA is said to be dead: others usually follow at once. */
 #define REAP_SOON	HZ
@@ -67,21 +68,10 @@ static bool identity_alive(const struct ipsec_identity *identity)
 static bool context_awaited(struct ipsec_net *in, const struct ipsec_context *context)
 {
 	struct ipsec_identity *identity = READ_ONCE(context->identity);
-	struct ipsec_sa sas[IPSEC_CONTEXT_MAX_SAS];
-	struct xfrm_state *x;
-	u8 i, nr;
 
 	if (identity)
 		return identity_alive(identity);
-	nr = ipsec_context_sas(in, context, sas);
-	for (i = 0; i < nr; i++) {
-		x = ipsec_sa_find(in->net, &sas[i], READ_ONCE(in->trusted),
-				  IPSEC_DIRECTION_IN);
-		if (!x)
-			return false;
-		xfrm_state_put(x);
-	}
-	return true;
+	return ipsec_relation_present(in, context, IPSEC_DIRECTION_IN);
 }
 
 /* Return: in how many jiffies to look at it again, 0 if something holds it. */

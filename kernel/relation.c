@@ -38,6 +38,25 @@ static bool context_alike(struct ipsec_net *in, const struct ipsec_context *old,
 }
 
 /**
+ * ipsec_relation_nameable - may an agent yet tell whose a context is
+ * @context: the context
+ *
+ * Context: under &ipsec_net.lock.
+ * Return: whether it has no identity, but SAs that may get one.
+ */
+bool ipsec_relation_nameable(const struct ipsec_context *context)
+{
+	struct ipsec_path *path;
+
+	if (context->identity)
+		return false;
+	list_for_each_entry(path, &context->paths, list)
+		if (ipsec_path_valid(path))
+			return true;
+	return false;
+}
+
+/**
  * ipsec_relation - may what holds to one context go on under another
  * @in: where
  * @old: the one
@@ -53,9 +72,13 @@ enum ipsec_relation ipsec_relation(struct ipsec_net *in, const struct ipsec_cont
 		return IPSEC_RELATION_SAME;
 	if (!new->identity && (new->solitary || old->identity || old->solitary))
 		return IPSEC_RELATION_OPEN;
-	if (new->identity && !old->identity)
-		return context_alike(in, old, new, false) ? IPSEC_RELATION_NAMED :
-							    IPSEC_RELATION_NONE;
+	if (new->identity && !old->identity) {
+		if (!context_alike(in, old, new, false))
+			return IPSEC_RELATION_NONE;
+		/* nobody takes the place of one that may yet turn out to be another */
+		return ipsec_relation_nameable(old) ? IPSEC_RELATION_OPEN :
+						      IPSEC_RELATION_NAMED;
+	}
 	if (ipsec_identity_equal(old->identity, new->identity) &&
 	    context_alike(in, old, new, ipsec_identity_lineage(old->identity)))
 		return IPSEC_RELATION_SAME;
@@ -67,8 +90,8 @@ enum ipsec_relation ipsec_relation(struct ipsec_net *in, const struct ipsec_cont
  * @in: where
  * @received: under which it came
  * @sent: under which the answer is about to leave
- * @mirrored: there is an SA that is the very mirror of the first, see
- *	ipsec_relation_mirrored()
+ * @mirrored: there are SAs that are the very mirror of the first, see
+ *	ipsec_relation_present()
  *
  * Some configurations use different reqids, marks or selectors for the two
  * directions, so those need not agree where nothing fits better. Who knows
@@ -87,7 +110,8 @@ bool ipsec_relation_mates(struct ipsec_net *in, const struct ipsec_context *rece
 
 	if (received == sent)
 		return true;
-	if (!ipsec_identity_equal(received->identity, sent->identity))
+	if (!ipsec_identity_equal(received->identity, sent->identity) &&
+	    (received->identity || ipsec_relation_nameable(received)))
 		return false;
 	if (context_alike(in, received, sent, lineage))
 		return true;
@@ -107,14 +131,16 @@ bool ipsec_relation_mates(struct ipsec_net *in, const struct ipsec_context *rece
 }
 
 /**
- * ipsec_relation_mirrored - is there an SA that is the very mirror of a context
+ * ipsec_relation_present - is there an SA like each one of a context
  * @in: where
  * @context: found under RCU
+ * @direction: which way: inbound, or the very mirror
  *
  * Context: any but hard interrupts; takes xfrm_state_lock.
- * Return: whether there is one for each of its SAs.
+ * Return: whether there is, used so far or not.
  */
-bool ipsec_relation_mirrored(struct ipsec_net *in, const struct ipsec_context *context)
+bool ipsec_relation_present(struct ipsec_net *in, const struct ipsec_context *context,
+			    enum ipsec_direction direction)
 {
 	struct ipsec_sa sas[IPSEC_CONTEXT_MAX_SAS];
 	struct xfrm_state *x;
@@ -122,7 +148,7 @@ bool ipsec_relation_mirrored(struct ipsec_net *in, const struct ipsec_context *c
 
 	nr = ipsec_context_sas(in, context, sas);
 	for (i = 0; i < nr; i++) {
-		x = ipsec_sa_find(in->net, &sas[i], READ_ONCE(in->trusted), IPSEC_DIRECTION_OUT);
+		x = ipsec_sa_find(in->net, &sas[i], READ_ONCE(in->trusted), direction);
 		if (!x)
 			return false;
 		xfrm_state_put(x);

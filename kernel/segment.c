@@ -5,7 +5,8 @@
  * Which one is being processed right now, and under which context did it come?
  * In softirq context it is the one that last passed LOCAL_IN on this CPU, since
  * nothing comes between the two. In process context it comes from the socket's
- * backlog (see backlog.c).
+ * backlog (see backlog.c), or from a queue of netfilter's, which is made to look
+ * like softirq context.
  *
  * May it go on? That is asked of every segment of a connection that is there
  * (see latch.c), at LOCAL_IN and POST_ROUTING, last of all. While a handshake is
@@ -65,6 +66,7 @@ static void segment_fill(const struct arrival *arrival)
 	memcpy(&segment->ports, th, sizeof(segment->ports));
 	segment->seq = ntohl(th->seq);
 	segment->opens = th->syn && !th->ack;
+	segment->syn = th->syn;
 	segment->fragment = false;
 	segment->child = NULL;
 	segment->unknown = IS_ERR(arrival->context);
@@ -347,8 +349,7 @@ static enum ipsec_verdict judge(struct sk_buff *skb, const struct nf_hook_state 
 					   judge_out6(skb, state, wait);
 }
 
-static unsigned int segment_hook(void *priv, struct sk_buff *skb,
-				 const struct nf_hook_state *state)
+static unsigned int segment_verdict(struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	enum ipsec_verdict verdict = judge(skb, state, true);
 
@@ -365,6 +366,25 @@ static unsigned int segment_hook(void *priv, struct sk_buff *skb,
 	default:
 		return NF_DROP;
 	}
+}
+
+static unsigned int segment_hook(void *priv, struct sk_buff *skb,
+				 const struct nf_hook_state *state)
+{
+	unsigned int verdict;
+
+	if (likely(state->hook != NF_INET_LOCAL_IN || in_softirq()))
+		return segment_verdict(skb, state);
+
+	/* A program had it queued: others must not come between here and TCP either. */
+	local_bh_disable();
+	verdict = segment_verdict(skb, state);
+	if (verdict == NF_ACCEPT) {
+		hook_continue(skb, state);
+		verdict = NF_STOLEN;
+	}
+	local_bh_enable();
+	return verdict;
 }
 
 /**

@@ -16,6 +16,7 @@ struct sock;
  * @ports: source and destination, as in the header
  * @seq: sequence number
  * @opens: a SYN without ACK
+ * @syn: a SYN, with or without
  * @fragment: one of several, which TCP gets put together
  * @unknown: not known under what it came
  * @id: of the context under which it came; 0: in clear
@@ -26,6 +27,7 @@ struct ipsec_segment {
 	__be32 ports;
 	u32 seq;
 	bool opens;
+	bool syn;
 	bool fragment;
 	bool unknown;
 	unsigned long id;

@@ -256,6 +256,8 @@ ipsec_policy() {
 		level=$IPSEC_LEVEL
 		# What does not shrink is sent uncompressed.
 		[ "$proto" = comp ] && level=use
+		# The kernel refuses an optional tunnel on the way out.
+		[ "$1/$mode" = out/tunnel ] && level=required
 		echo -n " tmpl src $outer_src dst $outer_dst proto $proto"
 		echo -n " reqid $IPSEC_REQID mode $mode level $level"
 	done

@@ -4,325 +4,29 @@
  * it seems
  *
  * The host left has real TCP sockets, and is asked what protected them. The
- * host right is played by this program: it makes up segments and sends them
- * through IPsec (by a raw socket) or past it (by a packet socket). FAMILY is 4
- * or 6, FIRST the number of the first result.
- *
- * To get segments into a socket's backlog, a thread takes the socket's lock
- * and keeps it: it hands the kernel an option at an address at which a page
- * fault has to be resolved by this program, which takes its time.
+ * host right is played by this program. FAMILY is 4 or 6, FIRST the number of
+ * the first result.
  */
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ipsec/token.h>
-#include <linux/filter.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <linux/userfaultfd.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <netinet/ip.h>
-#include <netinet/ip6.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-enum way { CLEAR, PROTECTED };
+#include "right_host.h"
+#include "socket_lock.h"
 
 enum outcome { NONE, TOKEN, UNKNOWN };
 
 static const char *const outcomes[] = { "none", "a token", "not known" };
 
-static int family, result;
-static int netns_left, netns_right;
-static struct sockaddr_storage left, right;
-static socklen_t length;
-static int raw_out, raw_in, packet, ifindex;
-static uint16_t left_port, right_port = 20000;
+static int result;
 static int keepers[2];
-
-static void enter(int netns)
-{
-	if (setns(netns, CLONE_NEWNET))
-		err(1, "setns");
-}
-
-static void set_port(struct sockaddr_storage *address, uint16_t port)
-{
-	/* at the same place in both kinds of address */
-	((struct sockaddr_in *)address)->sin_port = htons(port);
-}
-
-static uint16_t get_port(int fd)
-{
-	struct sockaddr_storage address;
-	socklen_t size = sizeof(address);
-
-	if (getsockname(fd, (struct sockaddr *)&address, &size))
-		err(1, "getsockname");
-	return ntohs(((struct sockaddr_in *)&address)->sin_port);
-}
-
-static void set_address(struct sockaddr_storage *address, const char *text4,
-			const char *text6)
-{
-	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)address;
-	struct sockaddr_in *sin = (struct sockaddr_in *)address;
-
-	if (family == AF_INET) {
-		sin->sin_family = AF_INET;
-		inet_pton(AF_INET, text4, &sin->sin_addr);
-		length = sizeof(*sin);
-	} else {
-		sin6->sin6_family = AF_INET6;
-		inet_pton(AF_INET6, text6, &sin6->sin6_addr);
-		length = sizeof(*sin6);
-	}
-}
-
-/* ------------------------------------------------- the host on the right */
-
-struct segment {
-	union {
-		struct iphdr ip;
-		struct ip6_hdr ip6;
-	};
-	/* TCP follows the header that is in use */
-	char rest[2000];
-};
-
-static struct tcphdr *tcp_of(struct segment *segment)
-{
-	size_t header = family == AF_INET ? sizeof(segment->ip) : sizeof(segment->ip6);
-
-	return (struct tcphdr *)((char *)segment + header);
-}
-
-static uint32_t sum(const void *data, size_t size, uint32_t start)
-{
-	const uint8_t *byte = data;
-	size_t i;
-
-	for (i = 0; i + 1 < size; i += 2)
-		start += byte[i] << 8 | byte[i + 1];
-	if (size & 1)
-		start += byte[size - 1] << 8;
-	return start;
-}
-
-static uint16_t fold(uint32_t total)
-{
-	while (total >> 16)
-		total = (total & 0xffff) + (total >> 16);
-	return htons(~total);
-}
-
-#define FIN	0x01
-#define SYN	0x02
-#define RST	0x04
-#define ACK	0x10
-#define BAD_SUM	0x100	/* not a flag of TCP */
-
-static void send_segment(enum way way, int flags, uint32_t seq, uint32_t ack, const char *data)
-{
-	struct sockaddr_storage to = left;
-	struct segment segment = {};
-	struct tcphdr *tcp = tcp_of(&segment);
-	size_t tcp_size = sizeof(*tcp) + strlen(data);
-	size_t size = (char *)tcp - (char *)&segment + tcp_size;
-	uint32_t total = IPPROTO_TCP + tcp_size;
-
-	tcp->source = htons(right_port);
-	tcp->dest = htons(left_port);
-	tcp->seq = htonl(seq);
-	tcp->ack_seq = htonl(ack);
-	tcp->doff = sizeof(*tcp) / 4;
-	((uint8_t *)tcp)[13] = flags;
-	tcp->window = htons(60000);
-	memcpy(tcp + 1, data, strlen(data));
-
-	if (family == AF_INET) {
-		struct iphdr *ip = &segment.ip;
-
-		ip->version = 4;
-		ip->ihl = 5;
-		ip->tot_len = htons(size);
-		ip->ttl = 64;
-		ip->protocol = IPPROTO_TCP;
-		ip->saddr = ((struct sockaddr_in *)&right)->sin_addr.s_addr;
-		ip->daddr = ((struct sockaddr_in *)&left)->sin_addr.s_addr;
-		ip->check = fold(sum(ip, sizeof(*ip), 0));
-		total = sum(&ip->saddr, 8, total);
-	} else {
-		struct ip6_hdr *ip6 = &segment.ip6;
-
-		ip6->ip6_vfc = 0x60;
-		ip6->ip6_plen = htons(tcp_size);
-		ip6->ip6_nxt = IPPROTO_TCP;
-		ip6->ip6_hlim = 64;
-		ip6->ip6_src = ((struct sockaddr_in6 *)&right)->sin6_addr;
-		ip6->ip6_dst = ((struct sockaddr_in6 *)&left)->sin6_addr;
-		total = sum(&ip6->ip6_src, 32, total);
-	}
-	tcp->check = fold(sum(tcp, tcp_size, total));
-	if (flags & BAD_SUM)
-		tcp->check ^= htons(0x1234);
-
-	if (way == PROTECTED) {
-		set_port(&to, 0);
-		if (sendto(raw_out, &segment, size, 0, (struct sockaddr *)&to, length) < 0)
-			err(1, "sendto");
-	} else {
-		struct sockaddr_ll link = {
-			.sll_family = AF_PACKET,
-			.sll_protocol = htons(family == AF_INET ? ETH_P_IP : ETH_P_IPV6),
-			.sll_ifindex = ifindex,
-			.sll_halen = 6,
-			.sll_addr = { 2, 0, 0, 0, 0, 1 },
-		};
-
-		if (sendto(packet, &segment, size, 0, (struct sockaddr *)&link,
-			   sizeof(link)) < 0)
-			err(1, "sendto");
-	}
-	/* what goes through IPsec is queued on its way: keep the order */
-	usleep(60000);
-}
-
-/* Wait for a segment from the left with these flags; its seq and ack. */
-static void receive_segment(int flags, uint32_t *seq, uint32_t *ack)
-{
-	struct pollfd pollfd = { .fd = raw_in, .events = POLLIN };
-	struct segment segment;
-	struct tcphdr *tcp;
-	ssize_t size;
-
-	while (poll(&pollfd, 1, 5000) == 1) {
-		/* of IPv6, a raw socket delivers no header */
-		if (family == AF_INET) {
-			size = recv(raw_in, &segment, sizeof(segment), 0);
-			tcp = tcp_of(&segment);
-		} else {
-			tcp = tcp_of(&segment);
-			size = recv(raw_in, tcp, sizeof(segment.rest), 0);
-		}
-		if (size < (ssize_t)sizeof(*tcp) || ntohs(tcp->dest) != right_port ||
-		    (left_port && ntohs(tcp->source) != left_port) ||
-		    (((uint8_t *)tcp)[13] & (SYN | ACK | RST)) != flags)
-			continue;
-		left_port = ntohs(tcp->source);
-		*seq = ntohl(tcp->seq);
-		*ack = ntohl(tcp->ack_seq);
-		return;
-	}
-	errx(1, "no segment with flags 0x%x", flags);
-}
-
-/* The kernel on the right would reset what it knows nothing of. */
-static int keep_silent(uint16_t port)
-{
-	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
-	struct sock_fprog filter = { 1, nothing };
-	struct sockaddr_storage address = right;
-	int fd, one = 1;
-
-	enter(netns_right);
-	fd = socket(family, SOCK_STREAM, 0);
-	set_port(&address, port);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) ||
-	    bind(fd, (struct sockaddr *)&address, length) || listen(fd, 1))
-		err(1, "keep_silent");
-	return fd;
-}
-
-static void open_right(void)
-{
-	struct ifreq ifreq = { .ifr_name = "veth" };
-	int one = 1;
-
-	enter(netns_right);
-	raw_out = socket(family, SOCK_RAW, IPPROTO_RAW);
-	raw_in = socket(family, SOCK_RAW, IPPROTO_TCP);
-	packet = socket(AF_PACKET, SOCK_DGRAM, 0);
-	if (raw_out < 0 || raw_in < 0 || packet < 0)
-		err(1, "socket");
-	if (family == AF_INET6 &&
-	    setsockopt(raw_out, SOL_IPV6, IPV6_HDRINCL, &one, sizeof(one)))
-		err(1, "IPV6_HDRINCL");
-	if (ioctl(packet, SIOCGIFINDEX, &ifreq))
-		err(1, "veth");
-	ifindex = ifreq.ifr_ifindex;
-}
-
-/* ------------------------------------------- keeping a socket's lock taken */
-
-struct lock {
-	int fd;
-	int uffd;
-	void *page;
-	pthread_t thread;
-};
-
-static void *lock_thread(void *data)
-{
-	struct lock *lock = data;
-
-	/* both options are copied in with the lock taken; neither is valid */
-	setsockopt(lock->fd, family == AF_INET ? SOL_IP : SOL_IPV6,
-		   family == AF_INET ? IP_OPTIONS : IPV6_HOPOPTS, lock->page, 16);
-	return NULL;
-}
-
-static void lock_socket(struct lock *lock, int fd)
-{
-	struct uffdio_register area = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffd_msg msg;
-
-	lock->fd = fd;
-	lock->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	lock->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	area.range.start = (unsigned long)lock->page;
-	area.range.len = 4096;
-	if (lock->uffd < 0 || lock->page == MAP_FAILED ||
-	    ioctl(lock->uffd, UFFDIO_API, &api) ||
-	    ioctl(lock->uffd, UFFDIO_REGISTER, &area))
-		err(1, "userfaultfd");
-	if (pthread_create(&lock->thread, NULL, lock_thread, lock))
-		errx(1, "pthread_create");
-	/* the fault comes when the lock has been taken */
-	if (read(lock->uffd, &msg, sizeof(msg)) != sizeof(msg))
-		err(1, "userfaultfd");
-}
-
-static void unlock_socket(struct lock *lock)
-{
-	static char bytes[4096] __attribute__((aligned(4096)));
-	struct uffdio_copy copy = {
-		.dst = (unsigned long)lock->page,
-		.src = (unsigned long)bytes,
-		.len = sizeof(bytes),
-	};
-
-	memset(bytes, 0xff, sizeof(bytes));
-	if (ioctl(lock->uffd, UFFDIO_COPY, &copy))
-		err(1, "UFFDIO_COPY");
-	pthread_join(lock->thread, NULL);
-	munmap(lock->page, 4096);
-	close(lock->uffd);
-}
 
 /* -------------------------------------------------------------- verdicts */
 
@@ -628,13 +332,7 @@ int main(int argc, char **argv)
 		errx(1, "handshake FAMILY FIRST");
 	family = atoi(argv[1]) == 4 ? AF_INET : AF_INET6;
 	result = atoi(argv[2]);
-	set_address(&left, "10.0.0.1", "fd00::1");
-	set_address(&right, "10.0.0.2", "fd00::2");
-	netns_left = open("/run/netns/left", O_RDONLY);
-	netns_right = open("/run/netns/right", O_RDONLY);
-	if (netns_left < 0 || netns_right < 0)
-		err(1, "netns");
-	open_right();
+	hosts_open();
 	open_listener();
 
 	connecting_all();
