@@ -33,7 +33,7 @@ help:
 	@echo 'make demo         watch it work in a guest'
 	@echo 'make check        all tests in a guest; TESTS="a b" SMP=2 MEM=1G'
 	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
-	@echo 'make bench        count instructions in a guest, into build/bench.json'
+	@echo 'make bench        count instructions in a guest, into build/bench.json; PARTS=latch'
 	@echo 'make shell        a shell in the same guest, module loaded'
 	@echo 'make lint         checkpatch, sparse, W=1, kernel-doc, cppcheck, ...'
 	@echo 'make clean        remove build products, but not the downloaded kernel'
@@ -145,7 +145,7 @@ $(BUILD)/selftests/%_m32: selftests/%.c $(KSELFTEST)/kselftest.h
 
 export TOP := $(CURDIR)
 export BUILD MODULE KVER KERNEL GUESTMODULES SMP MEM LOG
-export KDIR FLAVOUR PATIENCE
+export KDIR FLAVOUR PATIENCE PARTS
 
 packages:
 	@selftests/qemu/packages.sh
