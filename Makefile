@@ -34,7 +34,7 @@ help:
 	@echo 'make check        all tests in a guest; TESTS="a b" SMP=2 MEM=1G'
 	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
 	@echo 'make check-race   all at once, in disorder, on that kernel; DURATION=600 seconds'
-	@echo 'make bench        count instructions in a guest, into build/bench.json'
+	@echo 'make bench        count instructions in a guest, into build/bench.json; PARTS=latch'
 	@echo 'make shell        a shell in the same guest, module loaded'
 	@echo 'make lint         checkpatch, sparse, W=1, kernel-doc, cppcheck, ...'
 	@echo 'make clean        remove build products, but not the downloaded kernel'
@@ -153,7 +153,7 @@ $(BUILD)/selftests/%_m32: selftests/%.c $(KSELFTEST)/kselftest.h
 
 export TOP := $(CURDIR)
 export BUILD MODULE KVER KERNEL GUESTMODULES SMP MEM LOG
-export KDIR FLAVOUR PATIENCE DURATION
+export KDIR FLAVOUR PATIENCE DURATION PARTS
 
 packages:
 	@selftests/qemu/packages.sh

@@ -6,7 +6,6 @@
  * without a record is. handshake.c makes records, and latch.c for those in clear
  * that there is more to say of.
  */
-#include <linux/hash.h>
 #include <linux/ipsec_token.h>
 #include <linux/slab.h>
 #include <net/tcp.h>
@@ -17,34 +16,45 @@
 #include "netns.h"
 #include "tcp.h"
 
-static u32 connection_hash(const void *key, u32 len, u32 seed)
+static u32 connection_key_hash(const void *sk, u32 len, u32 seed)
 {
-	return hash_ptr(*(void *const *)key, 32) ^ seed;
+	return ipsec_connection_hash(sk, seed);
+}
+
+static u32 connection_hash(const void *data, u32 len, u32 seed)
+{
+	const struct ipsec_connection *connection = data;
+
+	return ipsec_connection_hash(connection->sk, seed);
+}
+
+static int connection_cmp(struct rhashtable_compare_arg *arg, const void *obj)
+{
+	const struct ipsec_connection *connection = obj;
+
+	return connection->sk != arg->key;
 }
 
 static const struct rhashtable_params connection_params = {
-	.hashfn = connection_hash,
 	.head_offset = offsetof(struct ipsec_connection, node),
-	.key_offset = offsetof(struct ipsec_connection, sk),
-	.key_len = sizeof(struct sock *),
+	.hashfn = connection_key_hash,
+	.obj_hashfn = connection_hash,
+	.obj_cmpfn = connection_cmp,
 	.automatic_shrinking = true,
 };
 
 /**
- * ipsec_connection_find - find the record of a connection
- * @in: its namespace
+ * ipsec_connection_find_slow - ipsec_connection_find() where a glance is not enough
+ * @in: the connection's namespace
  * @sk: its socket
  *
  * Context: under RCU.
  * Return: the record or NULL.
  */
-struct ipsec_connection *ipsec_connection_find(struct ipsec_net *in,
-					       const struct sock *sk)
+struct ipsec_connection *ipsec_connection_find_slow(struct ipsec_net *in,
+						    const struct sock *sk)
 {
-	/* most of the time, on most machines, there is none at all */
-	if (!atomic_read(&in->connections.nelems))
-		return NULL;
-	return rhashtable_lookup(&in->connections, &sk, connection_params);
+	return rhashtable_lookup(&in->connections, sk, connection_params);
 }
 
 /**
@@ -74,8 +84,8 @@ struct ipsec_connection *ipsec_connection_create(struct ipsec_net *in, struct so
 	connection->state = state;
 	connection->epoch = sk->sk_protocol == IPPROTO_UDP ? sk->sk_txhash : 0;
 	connection->now = state == IPSEC_CONNECTION_CLEAR ? IPSEC_NOW_CLEAR : IPSEC_NOW_UNKNOWN;
-	err = rhashtable_lookup_insert_fast(&in->connections, &connection->node,
-					    connection_params);
+	err = rhashtable_lookup_insert_key(&in->connections, sk, &connection->node,
+					   connection_params);
 	if (err) {
 		kfree(connection);
 		if (err == -EEXIST)

@@ -2,16 +2,17 @@
 #ifndef _IPSEC_TCP_H
 #define _IPSEC_TCP_H
 
-#include <linux/in6.h>
+#include <linux/hash.h>
 #include <linux/ipsec_token.h>
 #include <linux/rcupdate.h>
-#include <linux/rhashtable-types.h>
+#include <linux/rhashtable.h>
 #include <net/sock.h>
 #include <net/tcp_states.h>
 
+#include "netns.h"
+
 struct ipsec_backlog;
 struct ipsec_context;
-struct ipsec_net;
 
 enum ipsec_connection_state {
 	IPSEC_CONNECTION_OPENING,	/* handshake under way */
@@ -69,8 +70,46 @@ struct ipsec_connection {
 	struct rcu_head rcu;
 };
 
-struct ipsec_connection *ipsec_connection_find(struct ipsec_net *in,
-					       const struct sock *sk);
+/* The key is the socket's address: no memory is compared. */
+static inline u32 ipsec_connection_hash(const struct sock *sk, u32 seed)
+{
+	return hash_ptr(sk, 32) ^ seed;
+}
+
+struct ipsec_connection *ipsec_connection_find_slow(struct ipsec_net *in,
+						    const struct sock *sk);
+
+/**
+ * ipsec_connection_find - find the record of a connection
+ * @in: its namespace
+ * @sk: its socket
+ *
+ * Asked of every segment, also of those that have nothing to do with IPsec, so
+ * what nearly always decides is here: its place is empty, or has this first.
+ *
+ * Context: under RCU.
+ * Return: the record or NULL.
+ */
+static inline struct ipsec_connection *ipsec_connection_find(struct ipsec_net *in,
+							     const struct sock *sk)
+{
+	const struct bucket_table *tbl = rcu_dereference(in->connections.tbl);
+	u32 hash = rht_bucket_index(tbl, ipsec_connection_hash(sk, tbl->hash_rnd));
+	struct rhash_head *first = rht_ptr_rcu(rht_bucket(tbl, hash));
+	struct ipsec_connection *connection;
+
+	if (rht_is_a_nulls(first)) {
+		smp_rmb();	/* what left this table for a new one is not missed */
+		if (likely(!rcu_access_pointer(tbl->future_tbl)))
+			return NULL;
+	} else {
+		connection = container_of(first, struct ipsec_connection, node);
+		if (likely(connection->sk == sk))
+			return connection;
+	}
+	return ipsec_connection_find_slow(in, sk);
+}
+
 struct ipsec_connection *ipsec_connection_create(struct ipsec_net *in, struct sock *sk,
 						 enum ipsec_connection_state state);
 void ipsec_connection_set(struct ipsec_net *in, struct ipsec_connection *connection,

@@ -5,29 +5,23 @@
  * Each SA is of a peer of its own, which is the worst case: no two share a
  * context. First they are just there, then each has delivered a datagram.
  */
-#include <errno.h>
 #include <ipsec/token.h>
-#include <linux/genetlink.h>
 #include <sys/resource.h>
 
 #include "bench_slab.h"
+#include "bench_stats.h"
 #include "bench_tun.h"
 
 #define CALLS	64
 #define SIZE	64
 #define SOCKETS	10000
 
-static int make_socket(int port)
+static int make_socket(void)
 {
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-	};
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), size = 1 << 20;
 	struct timeval timeout = { .tv_sec = 10 };
+	int fd = listen_at(SOCK_DGRAM, 0), size = 1 << 20;
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		err(1, "socket");
 	return fd;
@@ -44,8 +38,7 @@ static void receive(int rx, unsigned int first, unsigned int step, struct sample
 	unsigned int i;
 
 	for (i = 0; i < CALLS; i++)
-		inject(&packet, packet_udp(&packet, PEER(first + i * step), SPI(first + i * step),
-					   SIZE));
+		inject(&packet, packet_udp(&packet, first + i * step, SPI(first + i * step), SIZE));
 	usleep(2000);
 	begin = instructions();
 	for (i = 0; i < CALLS; i++) {
@@ -55,50 +48,6 @@ static void receive(int rx, unsigned int first, unsigned int step, struct sample
 	}
 	if (samples)
 		sample(samples, begin, instructions(), CALLS);
-}
-
-/* --------------------------------------------------------------- statistics */
-
-static uint64_t stats[__IPSEC_STATS_A_MAX];
-
-static struct mnl_socket *nl;
-static uint16_t family;
-
-static void ask(uint16_t type, uint8_t cmd, const char *name, void *answer, size_t size)
-{
-	char buffer[128] __attribute__((__aligned__(8)));
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
-	struct genlmsghdr *genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
-
-	nlh->nlmsg_type = type;
-	nlh->nlmsg_flags = NLM_F_REQUEST;
-	genl->cmd = cmd;
-	if (name)
-		mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, name);
-	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0 ||
-	    mnl_socket_recvfrom(nl, answer, size) < 0)
-		err(1, "netlink");
-}
-
-static void stats_read(void)
-{
-	static char answer[8192] __attribute__((__aligned__(8)));
-	const struct nlattr *attr, *inner;
-
-	if (!nl) {
-		nl = mnl_socket_open(NETLINK_GENERIC);
-		if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID))
-			err(1, "netlink");
-		ask(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, IPSEC_GENL_NAME, answer, sizeof(answer));
-		mnl_attr_for_each(attr, (struct nlmsghdr *)answer, GENL_HDRLEN)
-			if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
-				family = mnl_attr_get_u16(attr);
-	}
-	ask(family, IPSEC_CMD_STATS_GET, NULL, answer, sizeof(answer));
-	mnl_attr_for_each(attr, (struct nlmsghdr *)answer, GENL_HDRLEN)
-		mnl_attr_for_each_nested(inner, attr)
-			if (mnl_attr_get_type(inner) > IPSEC_STATS_A_PAD)
-				stats[mnl_attr_get_type(inner)] = mnl_attr_get_u64(inner);
 }
 
 /* --------------------------------------------------------------------- main */
@@ -139,7 +88,7 @@ int main(void)
 	tun_open();
 	sas_add(0, 1);
 	usleep(100000);
-	rx = make_socket(PORT);
+	rx = make_socket();
 	if (ipsec_recvptoken_set(rx, true))
 		errx(1, "opt-in");
 
@@ -175,7 +124,7 @@ int main(void)
 	for (i = 0; i < ROUNDS; i++)
 		receive(rx, i + 1, step, &turns);
 	close(rx);
-	rx_pktinfo = make_socket(PORT);
+	rx_pktinfo = make_socket();
 	if (setsockopt(rx_pktinfo, SOL_IP, IP_PKTINFO, &on, sizeof(on)))
 		err(1, "IP_PKTINFO");
 	for (i = 0; i < ROUNDS; i++)

@@ -1,96 +1,130 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bench_receive udp|tcp clear|sa|esp - instructions to receive one packet,
- * from the driver to user space
+ * bench_receive udp|tcp|send clear|sa|beside|esp [4|6] [demux|nodemux] -
+ * instructions to receive one packet, from the driver to user space; or to send
+ * one over TCP, from user space to the driver
  *
- * clear: there is no SA; sa: there is one, but the packets come in clear; esp:
- * they come under it. Prints one number.
+ * clear: there is no SA; sa: there is one, but the packets are in clear; beside:
+ * there is also a connection under it; esp: they are under it, and with a module
+ * that does such things the connection is latched. Prints one number.
  */
 #include "bench_tun.h"
 
 #define BATCH	50
 #define SIZE	1000
 
-static int make_listener(int type)
+static void early_demux_off(void)
 {
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons(PORT),
-	};
-	int fd = socket(AF_INET, type, 0);
+	int fd = open("/proc/sys/net/ipv4/ip_early_demux", O_WRONLY);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
-	    (type == SOCK_STREAM && listen(fd, 1)))
-		err(1, "socket");
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		err(1, "ip_early_demux");
+}
+
+static int flow_accept(int listener, struct flow *flow)
+{
+	int fd;
+
+	flow_open(flow);
+	fd = accept(listener, NULL, NULL);
+	if (fd < 0)
+		err(1, "accept");
 	return fd;
 }
 
-/* Be a peer that opens a connection; returns the sequence number to acknowledge. */
-static uint32_t handshake(uint32_t spi)
+static void receive(int fd, struct flow *flow, bool tcp, struct samples *samples)
 {
-	struct packet packet, answer;
-	const struct tcphdr *tcp = (struct tcphdr *)answer.rest;
-	int tries;
+	static struct packet packets[BATCH];
+	size_t length[BATCH];
+	char buffer[2 * SIZE];
+	uint64_t begin;
+	unsigned int i;
 
-	tun_drain();
-	inject(&packet, packet_tcp(&packet, PEER(0), spi, 1000, 0, true, 0));
-	for (tries = 0; tries < 100; tries++) {
-		if (read(tun, &answer, sizeof(answer)) > 0 &&
-		    answer.ip.protocol == IPPROTO_TCP && tcp->syn && tcp->ack)
-			break;
-		usleep(1000);
+	for (i = 0; i < BATCH; i++) {
+		if (tcp)
+			length[i] = packet_tcp(&packets[i], flow, TH_ACK, SIZE);
+		else
+			length[i] = packet_udp(&packets[i], flow->peer, flow->spi, SIZE);
+		flow->seq += SIZE;
 	}
-	if (tries == 100)
-		errx(1, "no SYN-ACK");
-	inject(&packet, packet_tcp(&packet, PEER(0), spi, 1001, ntohl(tcp->seq) + 1, false, 0));
-	return ntohl(tcp->seq) + 1;
+	begin = instructions();
+	for (i = 0; i < BATCH; i++) {
+		if (write(tun, &packets[i], length[i]) < 0 ||
+		    recv(fd, buffer, sizeof(buffer), 0) != SIZE)
+			err(1, "receive");
+	}
+	if (samples)
+		sample(samples, begin, instructions(), BATCH);
+	tun_drain();
+}
+
+static void transmit(int fd, struct flow *flow, struct samples *samples)
+{
+	uint32_t end = flow->ack + BATCH * SIZE;
+	unsigned int i, tries;
+	char buffer[SIZE] = {};
+	struct packet packet;
+	uint64_t begin;
+	size_t size;
+
+	begin = instructions();
+	for (i = 0; i < BATCH; i++)
+		if (send(fd, buffer, SIZE, 0) != SIZE)
+			err(1, "send");
+	if (samples)
+		sample(samples, begin, instructions(), BATCH);
+	/* before the window opens not all of it is there at once */
+	for (tries = 0; flow->ack != end; tries++) {
+		while (tun_tcp(&packet, &size))
+			flow->ack += size;
+		inject_tcp(flow, TH_ACK);
+		usleep(1000);
+		if (samples ? tries > 0 : tries > 100)
+			errx(1, "not all is sent");
+	}
 }
 
 int main(int argc, char **argv)
 {
-	static struct packet packets[BATCH];
+	struct flow flow = { .port = PEER_PORT, .spi = CLEAR, .seq = 1 };
+	struct flow other = { .port = PEER_PORT, .peer = 1, .spi = SPI(1) };
 	struct samples samples = {};
-	size_t length[BATCH];
-	uint32_t spi = CLEAR, seq = 1001, ack = 0;
-	char buffer[2 * SIZE];
-	unsigned int i, round;
-	uint64_t begin;
-	bool tcp;
-	int fd;
+	unsigned int round;
+	bool tcp, out;
+	int fd, one = 1, size = 1 << 20;
 
-	if (argc != 3)
-		errx(1, "bench_receive udp|tcp clear|sa|esp");
-	tcp = !strcmp(argv[1], "tcp");
+	if (argc < 3)
+		errx(1, "bench_receive udp|tcp|send clear|sa|beside|esp [4|6] [demux|nodemux]");
+	out = !strcmp(argv[1], "send");
+	tcp = out || !strcmp(argv[1], "tcp");
+	v6 = argc > 3 && *argv[3] == '6';
 	tun_open();
-	if (strcmp(argv[2], "clear"))
-		sas_add(0, 1);
+	if (argc > 4 && !strcmp(argv[4], "nodemux"))
+		early_demux_off();
+	if (strcmp(argv[2], "clear")) {
+		sas_add(0, 2);
+		sas_add_out(strcmp(argv[2], "esp") ? 1 : 0, 1);
+	}
 	if (!strcmp(argv[2], "esp"))
-		spi = SPI(0);
+		flow.spi = SPI(0);
 	usleep(100000);		/* what an SA sets in motion */
 
-	fd = make_listener(tcp ? SOCK_STREAM : SOCK_DGRAM);
-	if (tcp) {
-		ack = handshake(spi);
-		fd = accept(fd, NULL, NULL);
-	}
+	fd = listen_at(tcp ? SOCK_STREAM : SOCK_DGRAM, 2);
+	if (!strcmp(argv[2], "beside"))
+		flow_accept(fd, &other);
+	if (tcp)
+		fd = flow_accept(fd, &flow);
+	/* nobody acknowledges anything before all is sent */
+	if (out && (setsockopt(fd, SOL_TCP, TCP_NODELAY, &one, sizeof(one)) ||
+		    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size))))
+		err(1, "setsockopt");
 	for (round = 0; round < ROUNDS + 5; round++) {
-		for (i = 0; i < BATCH; i++) {
-			if (tcp)
-				length[i] = packet_tcp(&packets[i], PEER(0), spi, seq, ack, false,
-						       SIZE);
-			else
-				length[i] = packet_udp(&packets[i], PEER(0), spi, SIZE);
-			seq += SIZE;
-		}
-		begin = instructions();
-		for (i = 0; i < BATCH; i++) {
-			if (write(tun, &packets[i], length[i]) < 0 ||
-			    recv(fd, buffer, sizeof(buffer), 0) != SIZE)
-				err(1, "%s %s", argv[1], argv[2]);
-		}
-		if (round >= 5)		/* until everything is warm */
-			sample(&samples, begin, instructions(), BATCH);
-		tun_drain();
+		struct samples *to = round < 5 ? NULL : &samples;	/* until all is warm */
+
+		if (out)
+			transmit(fd, &flow, to);
+		else
+			receive(fd, &flow, tcp, to);
 	}
 	printf("%.1f\n", median(&samples));
 	return 0;
