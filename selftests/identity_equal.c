@@ -158,6 +158,8 @@ static struct identity *agent(const struct round *local, const struct round *rem
 	put(VICI_SECTION_END, NULL, NULL, 0);
 	tell(evidence_connection);
 	identity = evidence_identity(&facts, config);
+	/* as if the kernel had been told of it */
+	evidence_remember(identity, config);
 	evidence_clear();
 	return identity;
 }
