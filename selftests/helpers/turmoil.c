@@ -47,8 +47,8 @@ static void both_add(void)
 
 static void both_delete(uint32_t old)
 {
-	struct xfrm_usersa_id *id;
 	_Alignas(8) char buffer[128];
+	struct xfrm_usersa_id *id;
 	struct mnl_socket *nl;
 	struct nlmsghdr *nlh;
 	int i;
@@ -118,9 +118,9 @@ static int ask(struct ipsec *handle, struct nlmsghdr *nlh)
 /* Who comes too late finds no such SA any more. */
 static void *bind_and_unbind(void *data)
 {
+	_Alignas(8) char buffer[1024];
 	struct ipsec *handle = handle_open((intptr_t)data);
 	uint8_t itoken[IPSEC_ITOKEN_SIZE] = {};
-	_Alignas(8) char buffer[1024];
 	struct nlmsghdr *nlh;
 	struct nlattr *nest;
 	uint32_t of;
@@ -153,11 +153,11 @@ static void *bind_and_unbind(void *data)
 
 static void *list(void *data)
 {
+	_Alignas(8) char buffer[128];
 	static const uint8_t cmds[] = {
 		IPSEC_CMD_CONTEXT_GET, IPSEC_CMD_SOCKET_GET, IPSEC_CMD_IDENTITY_GET,
 	};
 	struct ipsec *handle = handle_open((intptr_t)data);
-	_Alignas(8) char buffer[128];
 	int turn;
 
 	for (turn = 0; handle && !atomic_load(&stop); turn++) {
@@ -173,8 +173,8 @@ static void *list(void *data)
 /* What is kept for how long, and what is trusted. */
 static void *configure(void *data)
 {
-	struct ipsec *handle = handle_open((intptr_t)data);
 	_Alignas(8) char buffer[256];
+	struct ipsec *handle = handle_open((intptr_t)data);
 	struct nlmsghdr *nlh;
 	int turn;
 
@@ -267,7 +267,7 @@ static void *move_on(void *unused)
 /* -------------------------------------------------------------------- main */
 
 static const struct {
-	void *(*what)(void *);
+	void *(*what)(void *data);
 	intptr_t where;
 } threads[] = {
 	{ change, 0 },
