@@ -32,9 +32,11 @@
 static const char *module, *path_name;
 static FILE *sites;
 static int results;
+static bool failed;
 
 static void result(bool good, const char *text)
 {
+	failed |= !good;
 	printf("%sok %d %s: %s\n", good ? "" : "not ", ++results, path_name, text);
 	fflush(stdout);
 }
@@ -495,10 +497,10 @@ static void before_reaper(void)
 
 static int try_reaper(void)
 {
+	_Alignas(8) char data[64];
 	struct pollfd wait = {
 		.fd = mnl_socket_get_fd(listeners[0]), .events = POLLIN,
 	};
-	_Alignas(8) char data[64];
 	struct genlmsghdr *genl = mnl_nlmsg_get_payload((struct nlmsghdr *)data);
 	int ret = SILENT;
 
@@ -664,5 +666,5 @@ int main(int argc, char **argv)
 	path_name = "unload at last";
 	be_unloaded();
 	fclose(sites);
-	return 0;
+	return failed;
 }

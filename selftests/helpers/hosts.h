@@ -112,8 +112,8 @@ static inline void sa_add(struct mnl_socket *nl, int from)
 
 static inline void sas_flush(void)
 {
-	struct xfrm_usersa_flush *flush;
 	_Alignas(8) char buffer[128];
+	struct xfrm_usersa_flush *flush;
 	struct mnl_socket *nl;
 	struct nlmsghdr *nlh;
 	int host;
@@ -285,8 +285,11 @@ static inline int connection_open(void)
 
 	connection[LEFT] = socket_of(LEFT, SOCK_STREAM);
 	if (bind(listener, (struct sockaddr *)&to, sizeof(to)) || listen(listener, 1) ||
-	    connect(connection[LEFT], (struct sockaddr *)&to, sizeof(to)) ||
-	    (connection[RIGHT] = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) < 0)
+	    connect(connection[LEFT], (struct sockaddr *)&to, sizeof(to)))
+		ret = -errno;
+	else
+		connection[RIGHT] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (!ret && connection[RIGHT] < 0)
 		ret = -errno;
 	close(listener);
 	return ret;

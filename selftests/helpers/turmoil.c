@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * turmoil SECONDS - change all there is to change at the hosts left and right, at
- * the same time
+ * turmoil SECONDS MODULE - change all there is to change at the hosts left and
+ * right, at the same time
  *
  * SAs are succeeded, deleted, flushed and made again; identities are bound and
  * taken back; namespaces are made, used and left; everything is listed, listened
- * to and reconfigured. helpers/traffic.c is what should not mind, and the module
- * may go and come. At the end it prints how often each of these has succeeded.
+ * to and reconfigured. the module goes and comes. helpers/traffic.c is what should
+ * not mind. At the end it prints how often each of these has succeeded.
  */
 #include <net/if.h>
 #include <pthread.h>
@@ -14,13 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #include "hosts.h"
 
 #define SPIS	0x10000000	/* none that the script uses */
 
 static atomic_bool stop;
-static atomic_uint changes, bindings, namespaces, lists, settings, news;
+static const char *module;
+static atomic_uint changes, bindings, namespaces, lists, settings, news, unloads, busy;
 /* what the pair of SAs in force is counted from */
 static atomic_uint current_spi;
 
@@ -47,8 +49,8 @@ static void both_add(void)
 
 static void both_delete(uint32_t old)
 {
-	struct xfrm_usersa_id *id;
 	_Alignas(8) char buffer[128];
+	struct xfrm_usersa_id *id;
 	struct mnl_socket *nl;
 	struct nlmsghdr *nlh;
 	int i;
@@ -118,9 +120,9 @@ static int ask(struct ipsec *handle, struct nlmsghdr *nlh)
 /* Who comes too late finds no such SA any more. */
 static void *bind_and_unbind(void *data)
 {
+	_Alignas(8) char buffer[1024];
 	struct ipsec *handle = handle_open((intptr_t)data);
 	uint8_t itoken[IPSEC_ITOKEN_SIZE] = {};
-	_Alignas(8) char buffer[1024];
 	struct nlmsghdr *nlh;
 	struct nlattr *nest;
 	uint32_t of;
@@ -153,11 +155,11 @@ static void *bind_and_unbind(void *data)
 
 static void *list(void *data)
 {
+	_Alignas(8) char buffer[128];
 	static const uint8_t cmds[] = {
 		IPSEC_CMD_CONTEXT_GET, IPSEC_CMD_SOCKET_GET, IPSEC_CMD_IDENTITY_GET,
 	};
 	struct ipsec *handle = handle_open((intptr_t)data);
-	_Alignas(8) char buffer[128];
 	int turn;
 
 	for (turn = 0; handle && !atomic_load(&stop); turn++) {
@@ -173,8 +175,8 @@ static void *list(void *data)
 /* What is kept for how long, and what is trusted. */
 static void *configure(void *data)
 {
-	struct ipsec *handle = handle_open((intptr_t)data);
 	_Alignas(8) char buffer[256];
+	struct ipsec *handle = handle_open((intptr_t)data);
 	struct nlmsghdr *nlh;
 	int turn;
 
@@ -264,10 +266,35 @@ static void *move_on(void *unused)
 	return unused;
 }
 
+/* -------------------------------------------------------------- the module */
+
+/* Unloaded whenever nothing holds it for a moment, at most every other second. */
+static void *reload(void *unused)
+{
+	int fd = open(module, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		err(1, "%s", module);
+	while (!atomic_load(&stop)) {
+		usleep(5000);
+		if (syscall(SYS_delete_module, "ipsec_token", O_NONBLOCK)) {
+			atomic_fetch_add(&busy, 1);
+			continue;
+		}
+		atomic_fetch_add(&unloads, 1);
+		usleep(100000);
+		if (syscall(SYS_finit_module, fd, "", 0))
+			err(1, "%s", module);
+		usleep(2000000);
+	}
+	close(fd);
+	return unused;
+}
+
 /* -------------------------------------------------------------------- main */
 
 static const struct {
-	void *(*what)(void *);
+	void *(*what)(void *data);
 	intptr_t where;
 } threads[] = {
 	{ change, 0 },
@@ -276,6 +303,7 @@ static const struct {
 	{ configure, RIGHT },
 	{ overhear, LEFT }, { overhear, RIGHT },
 	{ move_on, 0 }, { move_on, 0 },
+	{ reload, 0 },
 };
 
 int main(int argc, char **argv)
@@ -283,8 +311,9 @@ int main(int argc, char **argv)
 	pthread_t ids[IPSEC_ARRAY_SIZE(threads)];
 	unsigned int i;
 
-	if (argc != 2)
-		errx(1, "turmoil SECONDS");
+	if (argc != 3)
+		errx(1, "turmoil SECONDS MODULE");
+	module = argv[2];
 	hosts_open();
 	spi = SPIS;
 	both_add();
@@ -295,6 +324,7 @@ int main(int argc, char **argv)
 	atomic_store(&stop, true);
 	for (i = 0; i < IPSEC_ARRAY_SIZE(threads); i++)
 		pthread_join(ids[i], NULL);
-	printf("%u %u %u %u %u %u\n", changes, bindings, namespaces, lists, settings, news);
+	printf("%u %u %u %u %u %u %u %u\n", changes, bindings, namespaces, lists, settings,
+	       news, unloads, busy);
 	return 0;
 }
