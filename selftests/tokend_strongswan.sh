@@ -194,6 +194,7 @@ t_raw() {
 	part
 	down raw
 
+	sleep 3
 	connected "raw key again" 4
 	told left.method LEAPOFFAITH "raw key again: LEAPOFFAITH"
 	told right.method LEAPOFFAITH "raw key again: LEAPOFFAITH at the other end"

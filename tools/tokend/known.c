@@ -42,8 +42,9 @@ static char *escape(const char *id)
 	return text;
 }
 
-/* Whether a line is of this peer, and with which key; false if it is no line. */
-static bool line_read(char *line, uint8_t id_type, const char *id, const char **key, bool *is)
+/* Whether a line is of this peer, and with which key since when; false if it is no line. */
+static bool line_read(char *line, uint8_t id_type, const char *id, const char **key,
+		      int64_t *since, bool *is)
 {
 	char *save, *type, *name, *time;
 
@@ -58,23 +59,28 @@ static bool line_read(char *line, uint8_t id_type, const char *id, const char **
 	if (!name || !*key || !time || strtok_r(NULL, " ", &save) ||
 	    type[strspn(type, "0123456789")])
 		return false;
+	*since = strtoll(time, NULL, 10);
 	*is = atoi(type) == id_type && !strcmp(name, id);
 	return true;
 }
 
-static enum known search(FILE *file, uint8_t id_type, const char *id, const char *pubkey_id)
+static enum known search(FILE *file, uint8_t id_type, const char *id, const char *pubkey_id,
+			 int64_t before)
 {
 	enum known known = KNOWN_NEW;
 	const char *key = NULL;
 	char *line = NULL;
+	int64_t since = 0;
 	size_t size = 0;
-	bool is;
+	bool is = false;
 
-	while (known == KNOWN_NEW && getline(&line, &size, file) >= 0) {
-		if (!line_read(line, id_type, id, &key, &is))
+	while (!is && known == KNOWN_NEW && getline(&line, &size, file) >= 0) {
+		if (!line_read(line, id_type, id, &key, &since, &is))
 			known = KNOWN_ERROR;
-		else if (is)
-			known = strcmp(key, pubkey_id) ? KNOWN_CHANGED : KNOWN_SEEN;
+		else if (is && strcmp(key, pubkey_id))
+			known = KNOWN_CHANGED;
+		else if (is && since < before)
+			known = KNOWN_SEEN;
 	}
 	free(line);
 	return ferror(file) ? KNOWN_ERROR : known;
@@ -155,12 +161,12 @@ static int lock(const char *path)
 }
 
 static enum known look(const char *path, FILE *file, uint8_t id_type, const char *name,
-		       const char *pubkey_id)
+		       const char *pubkey_id, int64_t before)
 {
 	enum known known = KNOWN_NEW;
 
 	if (file)
-		known = search(file, id_type, name, pubkey_id);
+		known = search(file, id_type, name, pubkey_id, before);
 	else if (errno != ENOENT)
 		known = KNOWN_ERROR;
 	if (known == KNOWN_ERROR)
@@ -174,14 +180,16 @@ static enum known look(const char *path, FILE *file, uint8_t id_type, const char
  * @id_type: type of its IKE identity
  * @id: its IKE identity
  * @pubkey_id: of the key that it has now
+ * @before: what was seen in this second or later does not count
  *
  * Return: enum known.
  */
-enum known known_look(const char *path, uint8_t id_type, const char *id, const char *pubkey_id)
+enum known known_look(const char *path, uint8_t id_type, const char *id, const char *pubkey_id,
+		      int64_t before)
 {
 	char *name = escape(id);
 	FILE *file = fopen(path, "re");
-	enum known known = look(path, file, id_type, name, pubkey_id);
+	enum known known = look(path, file, id_type, name, pubkey_id, before);
 
 	if (file)
 		fclose(file);
@@ -190,7 +198,7 @@ enum known known_look(const char *path, uint8_t id_type, const char *id, const c
 }
 
 /**
- * known_check() - as known_look(), and from now on the peer was seen
+ * known_check() - was this peer seen at any time? From now on it was
  * @path: of the file
  * @id_type: type of its IKE identity
  * @id: its IKE identity
@@ -213,7 +221,7 @@ enum known known_check(const char *path, uint8_t id_type, const char *id, const 
 		return KNOWN_ERROR;
 	}
 	file = fopen(path, "re");
-	known = look(path, file, id_type, name, pubkey_id);
+	known = look(path, file, id_type, name, pubkey_id, INT64_MAX);
 	if (known == KNOWN_NEW && !add(path, file, id_type, name, pubkey_id))
 		known = KNOWN_ERROR;
 	if (file)
