@@ -78,6 +78,7 @@ charon_config() {
 		load = random nonce openssl pem pkcs1 pkcs8 x509 pubkey constraints \
 			hmac kdf drbg aes sha2 sha1 gcm mgf1 curl kernel-netlink \
 			socket-default vici eap-identity eap-md5 eap-mschapv2 xauth-generic
+		delete_rekeyed = yes
 		delete_rekeyed_delay = 1
 		install_routes = no
 		$(printf '%s\n' "$@")

@@ -194,6 +194,7 @@ t_raw() {
 	part
 	down raw
 
+	sleep 3
 	connected "raw key again" 4
 	told left.method LEAPOFFAITH "raw key again: LEAPOFFAITH"
 	told right.method LEAPOFFAITH "raw key again: LEAPOFFAITH at the other end"
@@ -279,6 +280,33 @@ t_xauth() {
 	down xauth
 }
 
+# can WHO WANTED: about an SA of right and the token of an application there
+can() {
+	local key
+
+	sas_read right
+	for key in "${!SAS[@]}"; do
+		break
+	done
+	is "$(right "$HELPERS/identity_users" "$1" "${key% *}" "${key#* }" "${TOKENS#* }")" \
+		"$2 " "users: $1"
+}
+
+# Who has no CAP_NET_ADMIN can't do anything about identities, and no one learns
+# them from a token of another process.
+t_users() {
+	psk
+	connected users 4
+	can admin "list=some bind=EEXIST events=none token=ESTALE"
+	can nobody "list=EPERM bind=EPERM unbind=EPERM events=EPERM token=ESTALE"
+	can inherited "list=EPERM bind=EPERM unbind=EPERM events=EPERM token=ESTALE"
+	can userns "list=EPERM bind=EPERM unbind=EPERM events=EPERM token=ESTALE"
+	can netns "list=none bind=ENOENT unbind=ENOENT events=none token=ESTALE"
+	unchanged users
+	part
+	down home
+}
+
 echo "KTAP version 1"
 daemons_up
 pki
@@ -287,5 +315,5 @@ for host in left right; do
 	after_log $host "configuration read again" kill -HUP "${AGENT[$host]}"
 done
 # shellcheck disable=SC2086 # a list of words
-subjects ${SUBJECTS:-psk unique_psk pkix pkix6 pinned fetched eap_md5 eap_mschapv2 xauth raw}
+subjects ${SUBJECTS:-psk unique_psk pkix pkix6 pinned fetched eap_md5 eap_mschapv2 xauth raw users}
 daemons_down

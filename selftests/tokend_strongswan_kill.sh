@@ -31,15 +31,19 @@ dead_or_done() {
 	dead "$1" || { all_bound "$1" && [ -e "$DIR/$1/known-keys" ] && idle "$1"; }
 }
 
-# right_so_far HOST: what has an identity is there, and the identity is the peer's;
-# that it was never seen before is still so
+# enum ipsec_auth_method
+declare -A NUMBER=([BTNS]=2 [LEAPOFFAITH]=3)
+
+# right_so_far HOST METHOD: what has an identity is there, and the identity is the
+# peer's; whether that was seen before is as it should be. The kernel takes a
+# second to find that an SA is dead.
 right_so_far() {
 	local key line
 
 	sas_read "$1"
 	for key in "${!BOUND[@]}"; do
 		line=${BOUND[$key]}
-		[ -n "${SAS[$key]}" ] && [[ $line == *$'\tmethod=2\t'* ]] &&
+		[ -n "${SAS[$key]}" ] && [[ $line == *$'\tmethod='"${NUMBER[$2]}"$'\t'* ]] &&
 			[[ $line == *$'\titoken='"${EXPECTED[$1]}"$'\t'* ]] || return
 	done
 }
@@ -69,19 +73,19 @@ agents_up() {
 	done
 }
 
-# aftermath TEXT: other agents take over
+# aftermath TEXT [METHOD]: other agents take over
 aftermath() {
-	local host
+	local host method=${2:-BTNS}
 
 	for host in left right; do
-		does "$1: nothing wrong at $host" right_so_far $host
+		does "$1: nothing wrong at $host" wait_for right_so_far $host $method
 	done
 	agents_up
 	does "$1: every SA has an identity" both_bound
 	meet 4
 	for host in left right; do
 		told $host.itoken "ipsec-itoken:1:${EXPECTED[$host]}" "$1: that of $host's peer"
-		told $host.method BTNS "$1: which $host does not know"
+		told $host.method $method "$1: $method at $host"
 	done
 	part
 	mourn
@@ -90,6 +94,11 @@ aftermath() {
 
 forget() {
 	rm -f "$DIR"/{left,right}/known-keys*
+}
+
+# long_ago: so the next IKE SA is of a peer that is known
+long_ago() {
+	sed -i 's/ [0-9]*$/ 1/' "$DIR"/{left,right}/known-keys
 }
 
 # Agents begin with SAs that nobody knows.
@@ -119,19 +128,21 @@ t_start() {
 
 # attach HOST: until it is traced
 attach() {
-	start "$1" "${STRACE[@]/-qq/-q}" -p "${AGENT[$1]}" 2>"$DIR/$1/strace"
-	wait_for grep -q attached "$DIR/$1/strace"
+	start "$1" "${STRACE[@]}" -p "${AGENT[$1]}"
+	wait_for grep -q "^TracerPid:.*[1-9]" "/proc/${AGENT[$1]}/status"
 }
 
 # event NAME SYSCALL COMMAND...: agents that are at rest are killed while it happens
 event() {
-	local name=$1 call=$2 n host
+	local name=$1 call=$2 n host method=BTNS
 
 	shift 2
+	[ "$name" != reauthenticated ] || method=LEAPOFFAITH
 	for ((n = 1; n < 100; n++)); do
 		forget
 		agents_up
 		[ "$name" = up ] || { up; both_bound; }
+		[ "$name" != reauthenticated ] || long_ago
 		doomed $call $n
 		for host in left right; do
 			attach $host
@@ -142,7 +153,7 @@ event() {
 		done
 		mourn
 		[ -n "$KILLED" ] || break
-		aftermath "$name, $call $n"
+		aftermath "$name, $call $n" $method
 	done
 	diag "$name: $((n - 1)) times $call"
 	check "$name: $call is a step" [ $n -gt 1 ]

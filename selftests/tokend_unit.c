@@ -427,11 +427,12 @@ static void test_known(void)
 	char *path = file_of("known");
 	struct stat st;
 
-	EXPECT(known_look(path, 2, "peer", "key1") == KNOWN_NEW);
-	EXPECT(known_look(path, 2, "peer", "key1") == KNOWN_NEW);
+	EXPECT(known_look(path, 2, "peer", "key1", INT64_MAX) == KNOWN_NEW);
+	EXPECT(known_look(path, 2, "peer", "key1", INT64_MAX) == KNOWN_NEW);
 	EXPECT(known_check(path, 2, "peer", "key1") == KNOWN_NEW);
-	EXPECT(known_look(path, 2, "peer", "key1") == KNOWN_SEEN);
-	EXPECT(known_look(path, 2, "peer", "key2") == KNOWN_CHANGED);
+	EXPECT(known_look(path, 2, "peer", "key1", INT64_MAX) == KNOWN_SEEN);
+	EXPECT(known_look(path, 2, "peer", "key1", time(NULL) - 10) == KNOWN_NEW);
+	EXPECT(known_look(path, 2, "peer", "key2", 0) == KNOWN_CHANGED);
 	EXPECT(!stat(path, &st) && (st.st_mode & 0777) == 0600);
 	EXPECT(known_check(path, 2, "peer", "key1") == KNOWN_SEEN);
 	EXPECT(known_check(path, 2, "peer", "key2") == KNOWN_CHANGED);

@@ -263,7 +263,7 @@ static int lock(const char *path)
 /* --------------------------------------------------------------- what it is for */
 
 static enum known search(const char *path, uint8_t id_type, const char *id,
-			 const char *pubkey_id, int *err)
+			 const char *pubkey_id, int64_t before, int *err)
 {
 	enum known known = KNOWN_NEW;
 	struct reader reader;
@@ -272,9 +272,13 @@ static enum known search(const char *path, uint8_t id_type, const char *id,
 	for (reader_open(&reader, path); reader_next(&reader);) {
 		const struct known_peer *peer = reader.peer;
 
-		if (known == KNOWN_NEW && peer && peer->id_type == id_type &&
-		    !strcmp(peer->id, id))
-			known = strcmp(peer->pubkey_id, pubkey_id) ? KNOWN_CHANGED : KNOWN_SEEN;
+		if (known != KNOWN_NEW || !peer || peer->id_type != id_type ||
+		    strcmp(peer->id, id))
+			continue;
+		if (strcmp(peer->pubkey_id, pubkey_id))
+			known = KNOWN_CHANGED;
+		else if (peer->since < before)
+			known = KNOWN_SEEN;
 	}
 	*err = reader_close(&reader);
 	return *err ? KNOWN_ERROR : known;
@@ -319,15 +323,17 @@ static void complain(const char *path, int err)
  * @id_type: type of its IKE identity
  * @id: its IKE identity
  * @pubkey_id: of the key that it has now
+ * @before: seen since then is not seen before, in seconds since the epoch
  *
  * Return: enum known.
  */
-enum known known_look(const char *path, uint8_t id_type, const char *id, const char *pubkey_id)
+enum known known_look(const char *path, uint8_t id_type, const char *id, const char *pubkey_id,
+		      int64_t before)
 {
 	enum known known;
 	int err;
 
-	known = search(path, id_type, id, pubkey_id, &err);
+	known = search(path, id_type, id, pubkey_id, before, &err);
 	if (err)
 		complain(path, err);
 	return known;
@@ -351,7 +357,7 @@ enum known known_check(const char *path, uint8_t id_type, const char *id, const 
 	int guard = lock(path), err = guard < 0 ? guard : 0;
 
 	if (!err)
-		known = search(path, id_type, id, pubkey_id, &err);
+		known = search(path, id_type, id, pubkey_id, INT64_MAX, &err);
 	if (known == KNOWN_NEW) {
 		err = add(path, id_type, id, pubkey_id);
 		if (err)

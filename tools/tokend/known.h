@@ -32,7 +32,8 @@ struct known_peer {
 	int64_t since;
 };
 
-enum known known_look(const char *path, uint8_t id_type, const char *id, const char *pubkey_id);
+enum known known_look(const char *path, uint8_t id_type, const char *id, const char *pubkey_id,
+		      int64_t before);
 enum known known_check(const char *path, uint8_t id_type, const char *id,
 		       const char *pubkey_id);
 

@@ -367,13 +367,16 @@ static void audit_set(struct identity_end *end, const struct ike_facts *ike, con
 	free(told);
 }
 
-static enum known known_key(const struct config *config, const struct key *key, const char *id)
+/* A key that this very IKE SA was the first to come with was not seen before. */
+static enum known known_key(const struct config *config, const struct key *key, const char *id,
+			    int64_t established)
 {
 	enum known known;
 
 	if (key->kind != KEY_RAW)
 		return KNOWN_NEW;
-	known = known_look(config->known_keys, ike_id_type(id), id, key->credential->pubkey_id);
+	known = known_look(config->known_keys, ike_id_type(id), id, key->credential->pubkey_id,
+			   established == INT64_MAX ? established : established - 1);
 	if (known == KNOWN_CHANGED)
 		log_event(LOG_LEVEL_WARNING, "the key of \"%s\" HAS CHANGED, it is now %s", id,
 			  key->credential->pubkey_id);
@@ -399,7 +402,7 @@ static void remote_set(struct identity *identity, const struct ike_facts *ike,
 		*key = key_find(round, ike->remote_id, false);
 	evidence.key = key->kind;
 	evidence.pinned = key->pinned;
-	evidence.known = known_key(config, key, ike->remote_id);
+	evidence.known = known_key(config, key, ike->remote_id, ike->established);
 	claim = mapping_claim(&evidence);
 	end_set(&identity->remote, &claim, key, ike->remote_id, user);
 	audit_set(&identity->remote, ike, ike->remote_id, ike->remote_user, claim.note);

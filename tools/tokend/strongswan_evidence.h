@@ -6,6 +6,8 @@
 #ifndef TOKEND_STRONGSWAN_EVIDENCE_H
 #define TOKEND_STRONGSWAN_EVIDENCE_H
 
+#include <stdint.h>
+
 #include "config.h"
 #include "identity.h"
 #include "vici_message.h"
@@ -19,6 +21,8 @@
  * @local_id: IKE identity of this end
  * @remote_id: IKE identity of the peer
  * @remote_user: name of the user, NULL: the same, or none
+ * @established: when, in seconds of the wall clock, wrong by less than two;
+ *	INT64_MAX: not told
  */
 struct ike_facts {
 	const char *connection;
@@ -26,6 +30,7 @@ struct ike_facts {
 	const char *local_id;
 	const char *remote_id;
 	const char *remote_user;
+	int64_t established;
 };
 
 void evidence_clear(void);

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <linux/pfkeyv2.h>
 
 #include "../credential.h"
@@ -176,8 +177,8 @@ struct ike *ike_read(struct ikes *ikes, const char *connection, const struct vic
 	const char *remote_id = vici_string(section, "remote-id");
 	const char *user = vici_string(section, "remote-eap-id");
 	const char *state = vici_string(section, "state");
+	uint32_t id, seconds;
 	struct ike *ike;
-	uint32_t id;
 
 	if (!user)
 		user = vici_string(section, "remote-xauth-id");
@@ -197,6 +198,7 @@ struct ike *ike_read(struct ikes *ikes, const char *connection, const struct vic
 	if (!ike) {
 		ike = xcalloc(1, sizeof(*ike));
 		ike->id = id;
+		ike->established = INT64_MAX;
 		ike->next = *bucket_of(ikes, id);
 		*bucket_of(ikes, id) = ike;
 	}
@@ -207,6 +209,8 @@ struct ike *ike_read(struct ikes *ikes, const char *connection, const struct vic
 	set(&ike->remote_user, user);
 	set(&ike->local_host, local_host);
 	set(&ike->remote_host, remote_host);
+	if (ike->established == INT64_MAX && vici_number(section, "established", 10, &seconds))
+		ike->established = time(NULL) - seconds;
 	ike->listed = true;
 	return ike;
 }
@@ -372,6 +376,7 @@ void ike_identify(struct ike *ike, const struct config *config)
 		.local_id = ike->local_id,
 		.remote_id = ike->remote_id,
 		.remote_user = ike->remote_user,
+		.established = ike->established,
 	};
 	bool new = !ike->identity;
 	struct child *child;

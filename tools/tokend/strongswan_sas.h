@@ -47,6 +47,7 @@ struct child {
  * @local_id: IKE identity of this end
  * @remote_id: IKE identity of the peer
  * @remote_user: name of the user, or NULL
+ * @established: see struct ike_facts
  * @identity: who is behind it, NULL: to be found out
  * @asked: connections and certificates are being asked for
  * @listed: in the list of SAs that is being read
@@ -62,6 +63,7 @@ struct ike {
 	char *local_id;
 	char *remote_id;
 	char *remote_user;
+	int64_t established;
 	struct identity *identity;
 	bool asked;
 	bool listed;
