@@ -21,7 +21,10 @@
  *	token NAME, about NAME	the token, and what iToken it leads to
  *	retransmits NAME	by both ends
  *	disorder NAME		segments that came out of order, to both ends
+ *	flow NAME, flowed NAME	begin to send something small each way again and
+ *				again, and read it; end that: ok if all has come
  *	close NAME [abort]	both ends
+ *	outer LEFT RIGHT	addresses of SAs, if not those
  *	bind SPI WHO [LINEAGE]	the pair of SAs counted from SPI, on left
  *	mode enforce|report|off, trust NAME 0|1
  *	count			what latches have counted since asked last
@@ -42,7 +45,9 @@
 #include <linux/pfkeyv2.h>
 #include <net/if.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -69,7 +74,7 @@ static int netns[HOSTS];
 static struct ipsec *ipsec;
 static struct mnl_socket *events;
 static struct link links[LINKS];
-static struct sockaddr_storage addresses[2];
+static struct sockaddr_storage addresses[2], outer[2];
 static socklen_t length;
 static int port = 7000;
 static const char *device;
@@ -286,7 +291,7 @@ static void do_list(void)
 static void put_sa(struct nlmsghdr *nlh, int to, uint32_t spi)
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, IPSEC_A_SA);
-	const struct sockaddr_storage *address = &addresses[to];
+	const struct sockaddr_storage *address = &outer[to];
 
 	mnl_attr_put_u8(nlh, IPSEC_SA_REF_A_SATYPE, SADB_SATYPE_ESP);
 	if (address->ss_family == AF_INET)
@@ -628,6 +633,49 @@ static void do_got(struct link *link)
 		answer(errno == EAGAIN ? "nothing" : error_name(errno));
 }
 
+static atomic_bool flowing;
+static pthread_t flow_thread;
+static int flow_error;
+
+/* Each end sends numbers, and reads those of the other, which must be in order. */
+static void *flow(void *data)
+{
+	uint32_t sent[2] = {}, got[2] = {}, number;
+	struct link *link = data;
+	int host, quiet = 0;
+
+	flow_error = 0;
+	while (!flow_error && quiet < TIMEOUT) {
+		for (host = LEFT; host <= RIGHT; host++) {
+			if (atomic_load(&flowing) &&
+			    send(link->fd[host], &sent[host], 4, MSG_DONTWAIT) == 4)
+				sent[host]++;
+			while (recv(link->fd[host], &number, 4, MSG_DONTWAIT) == 4) {
+				quiet = 0;
+				if (number != got[host]++)
+					flow_error = EBADMSG;
+			}
+		}
+		if (!atomic_load(&flowing) && got[LEFT] == sent[RIGHT] &&
+		    got[RIGHT] == sent[LEFT])
+			return NULL;
+		usleep(1000);
+		quiet++;
+	}
+	if (!flow_error)
+		flow_error = ETIMEDOUT;
+	return NULL;
+}
+
+static void do_flow(struct link *link, bool begin)
+{
+	atomic_store(&flowing, begin);
+	if (begin)
+		answer_error(pthread_create(&flow_thread, NULL, flow, link));
+	else
+		answer_error(pthread_join(flow_thread, NULL) ?: flow_error);
+}
+
 /* --------------------------------------------------------------- injection */
 
 /* Where a connection has got to: the number of its next byte. */
@@ -870,7 +918,7 @@ static void obey(char **arg, int args)
 
 	static const char *const of_links[] = {
 		"say", "send", "read", "got", "wait", "inject", "latch", "flags", "token",
-		"about", "retransmits", "disorder", "close",
+		"about", "retransmits", "disorder", "flow", "flowed", "close",
 	};
 	unsigned int i;
 
@@ -883,9 +931,14 @@ static void obey(char **arg, int args)
 	if (!strcmp(what, "between")) {
 		address_set(&addresses[LEFT], arg[1]);
 		address_set(&addresses[RIGHT], arg[2]);
+		memcpy(outer, addresses, sizeof(outer));
 		if (args > 3)
 			port = atoi(arg[3]);
 		device = args > 4 ? strdup(arg[4]) : NULL;
+		answer("ok");
+	} else if (!strcmp(what, "outer")) {
+		address_set(&outer[LEFT], arg[1]);
+		address_set(&outer[RIGHT], arg[2]);
 		answer("ok");
 	} else if (!strcmp(what, "open")) {
 		do_open(arg[1], arg[2]);
@@ -929,6 +982,8 @@ static void obey(char **arg, int args)
 		do_flags(link, arg[2]);
 	} else if (!strcmp(what, "token") || !strcmp(what, "about")) {
 		do_token(link, !strcmp(what, "about"));
+	} else if (!strcmp(what, "flow") || !strcmp(what, "flowed")) {
+		do_flow(link, !strcmp(what, "flow"));
 	} else if (!strcmp(what, "retransmits")) {
 		do_info(link, INFO_TOTAL_RETRANS);
 	} else if (!strcmp(what, "disorder")) {
