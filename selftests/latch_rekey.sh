@@ -7,15 +7,15 @@
 # shellcheck source=latch.sh
 . selftests/latch.sh
 
-# Retransmission timers long enough for a packet to wait: what is sent again
-# has then been lost.
+# patient [METRIC...]: retransmission timers long enough for a packet to wait, so
+# that what is sent again has been lost; or as they were
 patient() {
 	local host
 
 	for host in left right; do
-		$host sysctl -qw net.ipv4.tcp_early_retrans=0
-		$host $IP route replace 10.0.0.0/24 dev veth rto_min 4s
-		$host $IP route replace fd00::/64 dev veth rto_min 4s
+		$host sysctl -qw net.ipv4.tcp_early_retrans=$([ -n "$1" ] && echo 0 || echo 3)
+		$host $IP route replace 10.0.0.0/24 dev veth "$@"
+		$host $IP route replace fd00::/64 dev veth "$@"
 	done
 }
 
@@ -55,21 +55,22 @@ t_alone() {
 	local title="IPv$1, $2, no agent" token
 
 	ipsec_up "$2" "$1" level=use
+	patient rto_min 4s
 	tell "between $LEFT_IP $RIGHT_IP ; open x $3 ; say x"
 	ask "token x"
 	token=$answer
 	ask count
 	tell "flow x"
 	ipsec_rekey
-	sleep 0.2
+	sleep 0.5
 	ipsec_expire
-	sleep 0.2
 	ipsec_rekey
-	sleep 0.2
+	sleep 0.5
 	ipsec_expire
 	says "flowed x" ok "$title: rekeyed twice under traffic"
 	says "count ; token x" "none, $token" "$title: nothing refused, the same token"
 	unharmed "$title"
+	patient
 
 	variant reqid=77
 	says "got x ; count" "nothing, in-context 1" "$title: another reqid is refused"
@@ -103,26 +104,30 @@ t_late() {
 	local title="IPv$1, $2, late" token
 
 	latch_up "$2" "$1"
+	patient rto_min 4s
 	tell "open x $3 ; say x"
 	ask "token x"
 	token=$answer
 	ask count
-	tell "flow x"
 	ipsec_rekey
+	tell "flow x"
 	sleep 0.4
 	tell "bind $IPSEC_SPI a1"
-	sleep 0.3
+	sleep 0.5
 	ipsec_expire
 	says "flowed x" ok "$title: rekeyed under traffic"
 	says "count" "held +([0-9])" "$title: packets waited, none was refused"
 	unharmed "$title"
 	says "token x ; about x" "$token, a1" "$title: the same token and identity"
 	says "latch x" "established 2 - 0 same" "$title: the latch holds"
+	tell "close x abort"
+	patient
+	tell "open x $3 ; say x"
 
 	# somebody else's
 	ipsec_rekey
 	tell "bind $IPSEC_SPI b0 ; send x right evil ; send x left secret"
-	becomes "latch x" "broken 2 out-context *" "$title: bound to another: broken"
+	becomes "latch x" "broken 2 *" "$title: bound to another: broken"
 	says "got x ; count" "nothing, in-context +([0-9]) out-context +([0-9]) broken 1" \
 		"$title: bound to another: refused"
 	sas delete
@@ -202,10 +207,10 @@ move_to() {
 	4) IPSEC_LEFT=10.0.0.1$1 IPSEC_RIGHT=10.0.0.2$1 ;;
 	6) IPSEC_LEFT=fd00::1$1 IPSEC_RIGHT=fd00::2$1 ;;
 	esac
-	$IP -n left addr add $IPSEC_LEFT/$2 dev veth nodad
-	$IP -n right addr add $IPSEC_RIGHT/$2 dev veth nodad
-	$IP -n left neigh replace $IPSEC_RIGHT lladdr 02:00:00:00:00:02 dev veth nud permanent
-	$IP -n right neigh replace $IPSEC_LEFT lladdr 02:00:00:00:00:01 dev veth nud permanent
+	left $IP addr add $IPSEC_LEFT/$2 dev veth
+	right $IP addr add $IPSEC_RIGHT/$2 dev veth
+	left $IP neigh replace $IPSEC_RIGHT lladdr 02:00:00:00:00:02 dev veth nud permanent
+	right $IP neigh replace $IPSEC_LEFT lladdr 02:00:00:00:00:01 dev veth nud permanent
 	IPSEC_SPI=$((IPSEC_SPI + 0x100))
 	sas add
 	for host in left right; do
@@ -228,16 +233,17 @@ t_move() {
 	esac
 	for host in left right; do
 		[ $host = left ] && set -- "$1" $LEFT_IP || set -- "$1" $RIGHT_IP
-		$IP -n $host addr add "$2/$prefix" dev veth nodad
+		$host $IP addr add "$2/$prefix" dev veth
 	done
-	$IP -n left neigh replace $RIGHT_IP lladdr 02:00:00:00:00:02 dev veth nud permanent
-	$IP -n right neigh replace $LEFT_IP lladdr 02:00:00:00:00:01 dev veth nud permanent
+	left $IP neigh replace $RIGHT_IP lladdr 02:00:00:00:00:02 dev veth nud permanent
+	right $IP neigh replace $LEFT_IP lladdr 02:00:00:00:00:01 dev veth nud permanent
 	IPSEC_KIND=tunnel
 	sas add
 	{ ipsec_policy in rl; ipsec_policy out lr; } | left $IP -batch -
 	{ ipsec_policy in lr; ipsec_policy out rl; } | right $IP -batch -
 
-	tell "between $LEFT_IP $RIGHT_IP ; outer $IPSEC_LEFT $IPSEC_RIGHT"
+	# no agent tells right that its peer has moved
+	tell "mode enforce ; between $LEFT_IP $RIGHT_IP ; outer $IPSEC_LEFT $IPSEC_RIGHT"
 	tell "bind $IPSEC_SPI a1 4711 ; open x initiator ; say x"
 	ask "token x"
 	token=$answer
@@ -256,7 +262,6 @@ t_move() {
 
 plan $((4 * (T_ALONE + T_LATE + T_FIRST) + 2 * T_MOVE))
 latch_net_up
-patient
 while read -r family kind role; do
 	t_alone "$family" "$kind" "$role"
 done <<END
