@@ -111,7 +111,7 @@ policies() {
 # is not refused by policies, so that it can be tried.
 latch_up() {
 	{ ipsec_up "$@" level=use && evil_up; } || not_ok "ipsec_up $*"
-	tell "between $LEFT_IP $RIGHT_IP"
+	tell "between $LEFT_IP $RIGHT_IP ; outer $IPSEC_LEFT $IPSEC_RIGHT"
 	[ ! -d /sys/module/ipsec_token ] ||
 		tell "bind $IPSEC_SPI a1 ; bind $EVIL_SPI b0"
 }

@@ -113,7 +113,11 @@ static void judge(int fd, const char *wanted, const char *text)
 
 static void begin(void)
 {
-	right_port++;
+	static int keeper = -1;
+
+	if (keeper >= 0)
+		close(keeper);
+	keeper = keep_silent(++right_port);
 	left_port = 0;
 }
 
@@ -137,7 +141,7 @@ static void behind_synack(bool locked)
 {
 	struct lock lock;
 	uint32_t seq;
-	int fd = connecting(&seq), keeper = keep_silent(right_port);
+	int fd = connecting(&seq);
 
 	if (locked)
 		lock_socket(&lock, fd);
@@ -147,7 +151,6 @@ static void behind_synack(bool locked)
 		unlock_socket(&lock);
 	send_segment(PROTECTED, ACK, ISN + 1, seq + 1, "good");
 	judge(fd, "good", locked ? "behind a SYN-ACK, in the backlog" : "behind a SYN-ACK");
-	close(keeper);
 }
 
 /* TCP makes one of segments in the backlog that follow each other. */
@@ -155,28 +158,30 @@ static void joined(bool first)
 {
 	struct lock lock;
 	uint32_t seq;
-	int fd = connecting(&seq), keeper = keep_silent(right_port);
+	int fd = connecting(&seq);
 
 	lock_socket(&lock, fd);
 	send_segment(PROTECTED, SYN | ACK, ISN, seq + 1, "");
-	if (first)
+	if (first) {
 		send_segment(CLEAR, ACK, ISN + 1, seq + 1, "evil");
-	send_segment(PROTECTED, ACK, ISN + (first ? 5 : 1), seq + 1, "good");
-	if (!first)
+		send_segment(PROTECTED, ACK, ISN + 5, seq + 1, "more");
+	} else {
+		send_segment(PROTECTED, ACK, ISN + 1, seq + 1, "good");
 		send_segment(CLEAR, ACK, ISN + 5, seq + 1, "evil");
+	}
 	unlock_socket(&lock);
-	/* what was behind the evil one may have gone with it, and comes again */
+	/* a peer sends again what is not acknowledged */
 	send_segment(PROTECTED, ACK, ISN + 1, seq + 1, "good");
-	judge(fd, "good", first ? "in the backlog, before data of the peer" :
-				  "in the backlog, behind data of the peer");
-	close(keeper);
+	send_segment(PROTECTED, ACK, ISN + 5, seq + 1, "more");
+	judge(fd, "goodmore", first ? "in the backlog, before data of the peer" :
+				      "in the backlog, behind data of the peer");
 }
 
 static void reset_behind_synack(void)
 {
 	struct lock lock;
 	uint32_t seq;
-	int fd = connecting(&seq), keeper = keep_silent(right_port);
+	int fd = connecting(&seq);
 
 	lock_socket(&lock, fd);
 	send_segment(PROTECTED, SYN | ACK, ISN, seq + 1, "");
@@ -185,14 +190,13 @@ static void reset_behind_synack(void)
 	unlock_socket(&lock);
 	send_segment(PROTECTED, ACK, ISN + 1, seq + 1, "good");
 	judge(fd, "good", "a RST and a FIN behind a SYN-ACK, in the backlog");
-	close(keeper);
 }
 
 static void simultaneous(bool locked)
 {
 	uint32_t seq, ack, ignored;
 	struct lock lock;
-	int fd = connecting(&seq), keeper = keep_silent(right_port);
+	int fd = connecting(&seq);
 
 	if (locked)
 		lock_socket(&lock, fd);
@@ -206,7 +210,6 @@ static void simultaneous(bool locked)
 		unlock_socket(&lock);
 	send_segment(PROTECTED, ACK, ISN + 1, seq + 1, "good");
 	judge(fd, "good", locked ? "simultaneous open, in the backlog" : "simultaneous open");
-	close(keeper);
 }
 
 /* -------------------------------------------------------- the accepting end */
@@ -227,10 +230,9 @@ static void behind_ack(const char *data, const char *how)
 {
 	uint32_t seq, ack;
 	char text[128];
-	int fd, keeper;
+	int fd;
 
 	begin();
-	keeper = keep_silent(right_port);
 	left_port = get_port(listener);
 	send_segment(PROTECTED, SYN, ISN, 0, "");
 	receive_segment(SYN | ACK, &seq, &ack);
@@ -244,17 +246,15 @@ static void behind_ack(const char *data, const char *how)
 	snprintf(text, sizeof(text), "%sgood", data);
 	how = *how ? how : "behind the ACK";
 	judge(fd, text, how);
-	close(keeper);
 }
 
 static void fast_open(bool locked)
 {
 	uint32_t seq, ack;
 	struct lock lock;
-	int fd, keeper;
+	int fd;
 
 	begin();
-	keeper = keep_silent(right_port);
 	left_port = get_port(listener);
 	send_segment(PROTECTED, SYN, ISN, 0, "data");
 	receive_segment(SYN | ACK, &seq, &ack);
@@ -270,20 +270,18 @@ static void fast_open(bool locked)
 	}
 	send_segment(PROTECTED, ACK, ISN + 5, seq + 1, "good");
 	judge(fd, "datagood", locked ? "Fast Open, in the backlog" : "Fast Open");
-	close(keeper);
 }
 
 /* What the accepting end sends before the last ACK must not leave otherwise. */
 static void fast_open_out(void)
 {
-	int fd, keeper, watch;
+	int fd, watch;
 	uint32_t seq, ack;
 	char buffer[2000];
 	bool leaked = false;
 	ssize_t got;
 
 	begin();
-	keeper = keep_silent(right_port);
 	left_port = get_port(listener);
 	send_segment(PROTECTED, SYN, ISN, 0, "data");
 	receive_segment(SYN | ACK, &seq, &ack);
@@ -302,7 +300,6 @@ static void fast_open_out(void)
 	       "it does");
 	close(watch);
 	close(fd);
-	close(keeper);
 }
 
 /* -------------------------------------------------------------------- races */
@@ -358,7 +355,7 @@ static bool race_connecting(void)
 {
 	struct lock lock;
 	uint32_t seq;
-	int fd = connecting(&seq), keeper = keep_silent(right_port);
+	int fd = connecting(&seq);
 	bool evil, locked = right_port % 2;
 
 	hammer_begin(seq + 1);
@@ -376,7 +373,6 @@ static bool race_connecting(void)
 	evil = hammer_end(fd);
 	latched_rounds += latched(fd);
 	close(fd);
-	close(keeper);
 	return evil;
 }
 
@@ -384,10 +380,9 @@ static bool race_accepting(void)
 {
 	uint32_t seq, ack;
 	bool evil = false;
-	int fd, keeper;
+	int fd;
 
 	begin();
-	keeper = keep_silent(right_port);
 	left_port = get_port(listener);
 	send_at_once(PROTECTED, SYN, ISN, 0, "");
 	receive_segment(SYN | ACK, &seq, &ack);
@@ -400,7 +395,6 @@ static bool race_accepting(void)
 	evil = hammer_end(fd) && latched(fd);
 	latched_rounds += latched(fd);
 	close(fd);
-	close(keeper);
 	return evil;
 }
 

@@ -1,0 +1,285 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Connections whose SAs are replaced: what comes after is the peer's, or somebody
+# else's, or nobody has said so far whose it is.
+
+# shellcheck source=latch.sh
+. selftests/latch.sh
+
+# patient [METRIC...]: retransmission timers long enough for a packet to wait, so
+# that what is sent again has been lost; or as they were
+patient() {
+	local host
+
+	for host in left right; do
+		$host sysctl -qw net.ipv4.tcp_early_retrans=$([ -n "$1" ] && echo 0 || echo 3)
+		$host $IP route replace 10.0.0.0/24 dev veth "$@"
+		$host $IP route replace fd00::/64 dev veth "$@"
+	done
+}
+
+# sas add|delete: those of the present IPSEC_SPI, on both hosts
+sas() {
+	{ ipsec_sas "$1" lr; ipsec_sas "$1" rl; } >"$TMPDIR/sas"
+	left $IP -batch "$TMPDIR/sas" && right $IP -batch "$TMPDIR/sas"
+}
+
+# unharmed TITLE: nothing has been sent again, nothing came out of order
+unharmed() {
+	says "retransmits x ; disorder x" "0, 0" "$1: nothing lost, all in order"
+}
+
+# variant NAME=VALUE...: what evil has differs from what left uses, in this
+variant() {
+	local IPSEC_KIND=$IPSEC_KIND IPSEC_REQID=$IPSEC_REQID IPSEC_SPI=$EVIL_SPI
+	local option selector
+
+	for option; do
+		case $option in
+		kind=*)		IPSEC_KIND=${option#*=} ;;
+		reqid=*)	IPSEC_REQID=${option#*=} ;;
+		selector)	selector=" sel src $RIGHT_IP dst $LEFT_IP proto tcp" ;;
+		esac
+	done
+	ipsec_sas add rl | sed "s/ mode [a-z]*/&$selector/" | left $IP -batch -
+	{ ipsec_sas add rl; ipsec_policy out rl; } | evil $IP -batch -
+	tell "inject x evil data"
+	ipsec_sas delete rl | left $IP -batch -
+	evil_down
+}
+
+# Where no agent speaks, SAs succeed each other if they look the same.
+T_ALONE=11
+t_alone() {
+	local title="IPv$1, $2, no agent" token
+
+	ipsec_up "$2" "$1" level=use
+	patient rto_min 4s
+	tell "between $LEFT_IP $RIGHT_IP ; open x $3 ; say x"
+	ask "token x"
+	token=$answer
+	ask count
+	tell "flow x"
+	ipsec_rekey
+	sleep 0.5
+	ipsec_expire
+	ipsec_rekey
+	sleep 0.5
+	ipsec_expire
+	says "flowed x" ok "$title: rekeyed twice under traffic"
+	says "count ; token x" "none, $token" "$title: nothing refused, the same token"
+	unharmed "$title"
+	patient
+
+	variant reqid=77
+	says "got x ; count" "nothing, in-context 1" "$title: another reqid is refused"
+	variant selector
+	says "got x ; count" "nothing, in-context 1" "$title: another selector is refused"
+	variant kind=esp-null
+	says "got x ; count" "nothing, in-context 1" "$title: nothing private is refused"
+	variant kind=$([ "$2" = tunnel ] && echo esp-gcm || echo tunnel)
+	says "got x ; count" "nothing, in-context 1" "$title: another mode is refused"
+	variant kind=untrusted
+	says "got x ; count" "nothing, in-context 1" "$title: a weak algorithm is refused"
+	says "say x" ok "$title: the connection lives on"
+	variant
+	says "got x ; count" "evil, none" "$title: what looks the same is taken for the same"
+	tell "close x abort"
+	ipsec_down
+
+	[ "$2" != tunnel ] || { ok "$title: (transport only)"; return; }
+	ipsec_up esp-null "$1" level=use
+	tell "open x $3 ; say x ; count" >/dev/null
+	ask count
+	variant kind=esp-gcm
+	says "got x ; count" "evil, none" "$title: what is stronger passes"
+	tell "close x abort"
+	ipsec_down
+}
+
+# An agent tells a little later who is behind new SAs.
+T_LATE=15
+t_late() {
+	local title="IPv$1, $2, late" token
+
+	latch_up "$2" "$1"
+	patient rto_min 4s
+	tell "open x $3 ; say x"
+	ask "token x"
+	token=$answer
+	ask count
+	ipsec_rekey
+	tell "flow x"
+	sleep 0.4
+	tell "bind $IPSEC_SPI a1"
+	sleep 0.5
+	ipsec_expire
+	says "flowed x" ok "$title: rekeyed under traffic"
+	says "count" "held +([0-9])" "$title: packets waited, none was refused"
+	unharmed "$title"
+	says "token x ; about x" "$token, a1" "$title: the same token and identity"
+	says "latch x" "established 2 - 0 same" "$title: the latch holds"
+	tell "close x abort"
+	patient
+	tell "open x $3 ; say x"
+
+	# somebody else's
+	ipsec_rekey
+	tell "bind $IPSEC_SPI b0 ; send x right evil ; send x left secret"
+	becomes "latch x" "broken 2 *" "$title: bound to another: broken"
+	says "got x ; count" "nothing, in-context +([0-9]) out-context +([0-9]) broken 1" \
+		"$title: bound to another: refused"
+	sas delete
+	says "read x right secret ; read x left evil" "ok, ok" \
+		"$title: it is gone: the connection goes on"
+	IPSEC_SPI=$IPSEC_OLD_SPI
+
+	# nobody's
+	ask count
+	ipsec_rekey
+	tell "send x left secret"
+	says "latch x ; count" "established *, held +([0-9])" "$title: never bound: waits at first"
+	becomes "latch x" "broken 2 out-unknown *" "$title: never bound: then refused"
+	says "count" "out-unknown +([0-9])?( held +([0-9])) broken 1" "$title: never bound: counted"
+	tell "bind $IPSEC_SPI a1"
+	says "read x right secret ; say x" "ok, ok" "$title: bound at last: the connection goes on"
+	says "token x ; about x" "$token, a1" "$title: the same token and identity still"
+	says "latch x" "established 2 out-unknown * same" "$title: the latch is mended"
+	tell "close x abort"
+	becomes "there" "0 *" "$title: no latch is left"
+	latch_down
+}
+
+# The SAs of the handshake get their identity later than those of somebody else.
+T_FIRST=11
+t_first() {
+	local title="IPv$1, $2, first" bytes
+
+	ipsec_up "$2" "$1" level=use && evil_up
+	tell "between $LEFT_IP $RIGHT_IP"
+	evil_out add
+	tell "bind $EVIL_SPI b0"
+	evil_out delete
+	tell "open x $3 ; say x"
+	says "about x ; say x" "nobody, ok" "$title: nobody knows who it is"
+	ask count
+	tell "inject x evil data"
+	sleep 1.2
+	says "got x" nothing "$title: somebody who is known does not take the place"
+	says "count" "in-unknown 1 held 1" "$title: refused, after a while"
+	evil_out add
+	tell "bind $EVIL_SPI b0 ; send x left secret"
+	sleep 1.2
+	bytes=$(IPSEC_SPI=$EVIL_SPI xfrm_bytes left out esp)
+	is "$bytes" 0 "$title: nothing is sent to it"
+	evil_out delete
+	says "read x right secret" ok "$title: but to the peer"
+	tell "bind $IPSEC_SPI a1"
+	says "say x ; about x" "ok, a1" "$title: then it becomes known"
+	ask count
+	tell "inject x evil data"
+	says "got x ; count" "nothing, in-context 1" "$title: and nobody else is it"
+	tell "close x abort"
+
+	# they go without ever having had one
+	ipsec_rekey
+	ipsec_expire
+	tell "open x $3 ; say x"
+	says "about x" nobody "$title: the next: nobody knows who it is"
+	ipsec_rekey
+	ipsec_expire
+	tell "bind $IPSEC_SPI a1"
+	says "say x" ok "$title: it goes on under the first that is known"
+	ask count
+	tell "inject x evil data"
+	says "got x ; count" "nothing, in-context 1" "$title: and keeps to that"
+	says "say x" ok "$title: it lives on"
+	tell "close x abort"
+	latch_down
+}
+
+# move_to N: new addresses of a tunnel between the same hosts; the old ones go
+move_to() {
+	local old_left=$IPSEC_LEFT old_right=$IPSEC_RIGHT old_spi=$IPSEC_SPI host
+
+	case $IPSEC_FAMILY in
+	4) IPSEC_LEFT=10.0.0.1$1 IPSEC_RIGHT=10.0.0.2$1 ;;
+	6) IPSEC_LEFT=fd00::1$1 IPSEC_RIGHT=fd00::2$1 ;;
+	esac
+	left $IP addr add $IPSEC_LEFT/$2 dev veth
+	right $IP addr add $IPSEC_RIGHT/$2 dev veth
+	left $IP neigh replace $IPSEC_RIGHT lladdr 02:00:00:00:00:02 dev veth nud permanent
+	right $IP neigh replace $IPSEC_LEFT lladdr 02:00:00:00:00:01 dev veth nud permanent
+	IPSEC_SPI=$((IPSEC_SPI + 0x100))
+	sas add
+	for host in left right; do
+		[ $host = left ] && set -- in rl out lr || set -- in lr out rl
+		{ ipsec_policy "$1" "$2"; ipsec_policy "$3" "$4"; } |
+			sed 's/policy add/policy update/' | $host $IP -batch -
+	done
+	IPSEC_SPI=$old_spi IPSEC_LEFT=$old_left IPSEC_RIGHT=$old_right sas delete
+	tell "outer $IPSEC_LEFT $IPSEC_RIGHT"
+}
+
+T_MOVE=4
+t_move() {
+	local title="IPv$1, moving" token prefix=24 host
+
+	ipsec_up none "$1"
+	case $1 in
+	4) LEFT_IP=10.9.0.1 RIGHT_IP=10.9.0.2 ;;
+	6) LEFT_IP=fd09::1 RIGHT_IP=fd09::2 prefix=64 ;;
+	esac
+	for host in left right; do
+		[ $host = left ] && set -- "$1" $LEFT_IP || set -- "$1" $RIGHT_IP
+		$host $IP addr add "$2/$prefix" dev veth
+	done
+	left $IP neigh replace $RIGHT_IP lladdr 02:00:00:00:00:02 dev veth nud permanent
+	right $IP neigh replace $LEFT_IP lladdr 02:00:00:00:00:01 dev veth nud permanent
+	IPSEC_KIND=tunnel
+	sas add
+	{ ipsec_policy in rl; ipsec_policy out lr; } | left $IP -batch -
+	{ ipsec_policy in lr; ipsec_policy out rl; } | right $IP -batch -
+
+	# no agent tells right that its peer has moved
+	tell "mode enforce ; between $LEFT_IP $RIGHT_IP ; outer $IPSEC_LEFT $IPSEC_RIGHT"
+	tell "bind $IPSEC_SPI a1 4711 ; open x initiator ; say x"
+	ask "token x"
+	token=$answer
+	ask count
+	move_to 1 $prefix
+	tell "bind $IPSEC_SPI a1 4711"
+	says "say x ; count" "ok, none" "$title: of the same lineage passes"
+	says "token x ; about x" "$token, a1" "$title: the same token and identity"
+	move_to 2 $prefix
+	tell "bind $IPSEC_SPI a1 4712 ; send x right evil"
+	becomes "latch x" "* in-context +([0-9]) *" "$title: of another lineage is refused"
+	says "got x" nothing "$title: nothing of it is delivered"
+	tell "close x abort"
+	ipsec_down
+}
+
+plan $((4 * (T_ALONE + T_LATE + T_FIRST) + 2 * T_MOVE))
+latch_net_up
+while read -r family kind role; do
+	t_alone "$family" "$kind" "$role"
+done <<END
+4 esp-gcm initiator
+4 tunnel responder
+6 esp-gcm responder
+6 tunnel initiator
+END
+while read -r family kind role; do
+	t_late "$family" "$kind" "$role"
+	t_first "$family" "$kind" "$role"
+done <<END
+4 esp-gcm responder
+4 tunnel initiator
+6 esp-gcm initiator
+6 tunnel responder
+END
+for family in 4 6; do
+	t_move $family
+done
+finish
