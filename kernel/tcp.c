@@ -44,7 +44,7 @@ static const struct rhashtable_params connection_params = {
 };
 
 /**
- * ipsec_connection_find_slow - ipsec_connection_find() where a glance is not enough
+ * ipsec_connection_find_slow - ipsec_connection_find() where a glance does not do
  * @in: the connection's namespace
  * @sk: its socket
  *
