@@ -13,6 +13,7 @@ struct ipsec_identity;
 struct ipsec_net;
 struct ipsec_path;
 struct ipsec_path_key;
+struct xfrm_state;
 
 /**
  * struct ipsec_context - a protection context: this peer, protected this way
@@ -29,6 +30,9 @@ struct ipsec_path_key;
  * @received: a path of what is received has led here
  * @sent: one of what is sent has
  * @several: more than one path of the same direction has
+ * @newest: of the paths that are one SA in transport mode the newest one's SA, in
+ *	and out, or NULL. It holds that SA, so under RCU who has a packet that
+ *	came under an SA of the same address has one that came under this.
  * @gone: no longer to be found, about to be freed
  * @compression: IPComp was part of it when it was last described
  * @end_to_end: part of the key: the protected addresses are those of the
@@ -58,6 +62,7 @@ struct ipsec_context {
 	bool end_to_end;
 	bool tunnel;
 	u8 nr;
+	struct xfrm_state *newest[2];
 	struct rcu_head rcu;
 	struct ipsec_sa sa[];
 };

@@ -9,6 +9,7 @@
  * leaves it marked as one that says nothing of the flow, so that nothing else
  * uses it.
  */
+#include <linux/hash.h>
 #include <linux/jhash.h>
 #include <linux/random.h>
 #include <net/xfrm.h>
@@ -24,11 +25,17 @@ static int gro_callback(struct sk_buff *skb, int err)
 {
 	const struct sec_path *sp = skb_sec_path(skb);
 
+	u32 hash;
+
 	/* also called for packets that no SA was found for */
-	if (!err && sp)
-		skb_set_hash(skb, jhash(sp->xvec, sp->len * sizeof(sp->xvec[0]),
-					skb_get_hash_raw(skb) ^ gro_secret),
-			     PKT_HASH_TYPE_L2);
+	if (!err && sp) {
+		hash = skb_get_hash_raw(skb) ^ gro_secret;
+		if (likely(sp->len == 1))
+			hash ^= hash_ptr(sp->xvec[0], 32);
+		else
+			hash = jhash(sp->xvec, sp->len * sizeof(sp->xvec[0]), hash);
+		skb_set_hash(skb, hash, PKT_HASH_TYPE_L2);
+	}
 	return 1;	/* go on to the next one */
 }
 

@@ -262,26 +262,67 @@ static int probe_register(unsigned int i)
 	int err = 0;
 
 	mutex_lock(&probe_mutex);
-	if (!probes[i].tracepoint)
+	if (!probes[i].tracepoint) {
 		err = -ENOENT;
-	else if (!probes[i].registered)
+	} else if (!probes[i].registered && !READ_ONCE(closing)) {
 		err = tracepoint_probe_register(probes[i].tracepoint, probes[i].probe, NULL);
-	if (!err)
-		probes[i].registered = true;
-	else
+		probes[i].registered = !err;
+	}
+	if (err)
 		pr_err("ipsec_token: no tracepoint %s: %d\n", probes[i].name, err);
 	mutex_unlock(&probe_mutex);
 	return err;
 }
 
+static void probe_unregister(unsigned int i)
+{
+	if (probes[i].registered)
+		tracepoint_probe_unregister(probes[i].tracepoint, probes[i].probe, NULL);
+	probes[i].registered = false;
+}
+
+static bool are_old(void)
+{
+	struct net *net;
+
+	for_each_net(net)
+		if (atomic_read(&ipsec_net(net)->old_connections))
+			return true;
+	return false;
+}
+
+/* Every segment of all connections pays for this one. */
+static void probe_old_end(struct work_struct *work)
+{
+	down_read(&net_rwsem);
+	mutex_lock(&probe_mutex);
+	if (!are_old())
+		probe_unregister(PROBE_OLD);
+	mutex_unlock(&probe_mutex);
+	up_read(&net_rwsem);
+}
+
+static DECLARE_WORK(probe_old_work, probe_old_end);
+
 static void probes_unregister(void)
 {
 	unsigned int i;
 
+	mutex_lock(&probe_mutex);
 	for (i = 0; i < ARRAY_SIZE(probes); i++)
-		if (probes[i].registered)
-			tracepoint_probe_unregister(probes[i].tracepoint, probes[i].probe, NULL);
+		probe_unregister(i);
+	mutex_unlock(&probe_mutex);
 	tracepoint_synchronize_unregister();
+}
+
+/**
+ * ipsec_handshake_old_gone - of no connection in a namespace will a next segment tell
+ *
+ * Context: any.
+ */
+void ipsec_handshake_old_gone(void)
+{
+	schedule_work(&probe_old_work);
 }
 
 /* What is established by now was not watched. */
@@ -487,4 +528,5 @@ void ipsec_handshake_exit(void)
 		handshakes_abandon(ipsec_net(net));
 	up_read(&net_rwsem);
 	probes_unregister();
+	cancel_work_sync(&probe_old_work);
 }

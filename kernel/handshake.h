@@ -6,6 +6,7 @@ struct ipsec_net;
 
 void ipsec_handshake_watch(struct ipsec_net *in);
 void ipsec_handshake_missed(struct ipsec_net *in);
+void ipsec_handshake_old_gone(void);
 
 void ipsec_handshake_init_net(struct ipsec_net *in);
 void ipsec_handshake_pre_exit_net(struct ipsec_net *in);

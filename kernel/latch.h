@@ -5,8 +5,9 @@
 #include <linux/ipsec_token.h>
 #include <linux/types.h>
 
-struct ipsec_connection;
-struct ipsec_context;
+#include "context.h"
+#include "tcp.h"
+
 struct ipsec_net;
 struct sk_buff;
 struct sock;
@@ -40,5 +41,37 @@ int ipsec_latch_set(struct sock *sk, u32 flags);
 
 void ipsec_latch_init_net(struct ipsec_net *in);
 void ipsec_latch_exit_net(struct ipsec_net *in);
+
+/**
+ * ipsec_latch_in_usual - will ipsec_latch_in() let a segment pass, and do nothing else
+ * @connection: the connection
+ * @seen: the context that the segment came under, not NULL
+ *
+ * Context: under RCU.
+ * Return: true if so; false says nothing.
+ */
+static inline bool ipsec_latch_in_usual(const struct ipsec_connection *connection,
+					const struct ipsec_context *seen)
+{
+	return READ_ONCE(connection->state) == IPSEC_CONNECTION_PROTECTED &&
+	       READ_ONCE(connection->context) == seen && !READ_ONCE(connection->broken) &&
+	       READ_ONCE(connection->now) == seen->id;
+}
+
+/**
+ * ipsec_latch_out_usual - the same for ipsec_latch_out()
+ * @connection: the connection
+ * @seen: the context that the segment is about to leave under, not NULL
+ *
+ * Context: under RCU.
+ * Return: true if so; false says nothing.
+ */
+static inline bool ipsec_latch_out_usual(const struct ipsec_connection *connection,
+					 const struct ipsec_context *seen)
+{
+	return READ_ONCE(connection->state) == IPSEC_CONNECTION_PROTECTED &&
+	       READ_ONCE(connection->context) == seen && READ_ONCE(connection->out) == seen &&
+	       !READ_ONCE(connection->broken);
+}
 
 #endif /* _IPSEC_LATCH_H */

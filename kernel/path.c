@@ -155,6 +155,8 @@ int ipsec_path_insert(struct ipsec_net *in, struct ipsec_path *path,
 	if (err)
 		return err;
 	list_add_rcu(&path->list, &context->paths);
+	if (path->nr == 1 && path->x[0]->props.mode == XFRM_MODE_TRANSPORT)
+		WRITE_ONCE(context->newest[path->outbound], path->x[0]);
 	in->bundle_count += path->nr > 1;
 	return 0;
 }
@@ -168,7 +170,11 @@ int ipsec_path_insert(struct ipsec_net *in, struct ipsec_path *path,
  */
 void ipsec_path_remove(struct ipsec_net *in, struct ipsec_path *path)
 {
+	struct xfrm_state **newest = &path->context->newest[path->outbound];
+
 	path->removed = true;
+	if (path->nr == 1 && *newest == path->x[0])
+		WRITE_ONCE(*newest, NULL);
 	rhashtable_remove_fast(&in->paths, &path->node, path_params);
 	list_del_rcu(&path->list);
 	in->bundle_count -= path->nr > 1;

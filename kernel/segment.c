@@ -99,10 +99,9 @@ static struct sock *segment_socket(const struct arrival *arrival)
 /* Is it a connection that is there, rather than one that may be about to be? */
 static bool is_connection(const struct sock *sk)
 {
-	if (!sk || !sk_fullsock(sk))
-		return false;
-	return !((1 << inet_sk_state_load(sk)) &
-		 (TCPF_SYN_SENT | TCPF_SYN_RECV | TCPF_LISTEN | TCPF_CLOSE));
+	return sk && (1 << inet_sk_state_load(sk)) &
+		     (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 | TCPF_CLOSE_WAIT |
+		      TCPF_LAST_ACK | TCPF_CLOSING);
 }
 
 static enum ipsec_verdict connection_judge(const struct arrival *arrival, struct sock *sk)
@@ -123,8 +122,7 @@ static enum ipsec_verdict connection_judge(const struct arrival *arrival, struct
 	return verdict;
 }
 
-static unsigned int segment_hook(void *priv, struct sk_buff *skb,
-				 const struct nf_hook_state *state);
+static bool is_ours(const struct nf_hook_entry *entry);
 
 /* What would happen if the hook that is at work accepted it. */
 static void hook_continue(struct sk_buff *skb, const struct nf_hook_state *at)
@@ -140,7 +138,7 @@ static void hook_continue(struct sk_buff *skb, const struct nf_hook_state *at)
 		entries = rcu_dereference(state.net->nf.hooks_ipv6[state.hook]);
 	/* none of ours is left if the module or the namespace is about to go */
 	for (i = 0; entries && i < entries->num_hook_entries; i++) {
-		if (entries->hooks[i].hook != segment_hook)
+		if (!is_ours(&entries->hooks[i]))
 			continue;
 		if (i + 1 < entries->num_hook_entries)
 			ret = nf_hook_slow(skb, &state, entries, i + 1);
@@ -148,6 +146,36 @@ static void hook_continue(struct sk_buff *skb, const struct nf_hook_state *at)
 	}
 	if (ret == 1)
 		state.okfn(state.net, state.sk, skb);
+}
+
+/*
+ * Does a segment of a connection pass without further ado? Nearly all do, most
+ * of them because their connection has nothing to do with IPsec.
+ */
+static __always_inline bool passes_in(const struct ipsec_net *in, const struct sk_buff *skb,
+				      const struct sock *sk)
+{
+	struct ipsec_connection *connection;
+	const struct ipsec_context *context;
+
+	if (unlikely(!ipsec_connection_glance(in, sk, &connection)))
+		return false;
+	if (!connection)
+		return !skb_sec_path(skb);
+	context = READ_ONCE(connection->context);
+	return ipsec_secpath_is(skb, context) && ipsec_latch_in_usual(connection, context) &&
+	       !READ_ONCE(connection->backlog);
+}
+
+/* The same for what early demux has given a socket, which TCP will take. */
+static __always_inline bool demuxed_passes_in(const struct sk_buff *skb,
+					      const struct nf_hook_state *state)
+{
+	if (!is_connection(skb->sk) || !passes_in(ipsec_net_rcu(state->net), skb, skb->sk))
+		return false;
+	/* there will be no handshake that asks for it */
+	this_cpu_write(arrived.net, NULL);
+	return true;
 }
 
 /* A segment that does not belong to a connection yet, but may make one. */
@@ -213,6 +241,15 @@ static enum ipsec_verdict segment_arrives(struct sk_buff *skb, unsigned int offs
 		this_cpu_write(arrived.net, NULL);
 		return IPSEC_VERDICT_PASS;
 	}
+	sk = is_connection(skb->sk) ? NULL : segment_socket(&arrival);
+	if (is_connection(sk) && !skb->sk && !skb->destructor && passes_in(arrival.in, skb, sk)) {
+		/* as early demux does it, so that TCP need not look for it once more */
+		this_cpu_write(arrived.net, NULL);
+		skb->sk = sk;
+		skb->destructor = sock_edemux;
+		return IPSEC_VERDICT_PASS;
+	}
+
 	arrival.context = ipsec_secpath_context(arrival.in, skb,
 						ipsec_secpath_reassembled(skb, IPCB(skb),
 									  IP6CB(skb)));
@@ -220,10 +257,10 @@ static enum ipsec_verdict segment_arrives(struct sk_buff *skb, unsigned int offs
 
 	/* early demux may have found it */
 	if (is_connection(skb->sk))
-		return connection_judge(&arrival, skb->sk);
-	sk = segment_socket(&arrival);
-	verdict = is_connection(sk) ? connection_judge(&arrival, sk) :
-				      segment_gate(&arrival, state);
+		verdict = connection_judge(&arrival, skb->sk);
+	else
+		verdict = is_connection(sk) ? connection_judge(&arrival, sk) :
+					      segment_gate(&arrival, state);
 	if (sk)
 		sock_gen_put(sk);
 	return verdict;
@@ -368,8 +405,8 @@ static unsigned int segment_verdict(struct sk_buff *skb, const struct nf_hook_st
 	}
 }
 
-static unsigned int segment_hook(void *priv, struct sk_buff *skb,
-				 const struct nf_hook_state *state)
+static noinline unsigned int segment_hook(struct sk_buff *skb,
+					  const struct nf_hook_state *state)
 {
 	unsigned int verdict;
 
@@ -385,6 +422,60 @@ static unsigned int segment_hook(void *priv, struct sk_buff *skb,
 	}
 	local_bh_enable();
 	return verdict;
+}
+
+/* One hook for each place, so that most packets are done with in a few instructions. */
+static unsigned int hook_in4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	if (ip_hdr(skb)->protocol != IPPROTO_TCP || demuxed_passes_in(skb, state))
+		return NF_ACCEPT;
+	return segment_hook(skb, state);
+}
+
+static unsigned int hook_in6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	u8 nexthdr = ipv6_hdr(skb)->nexthdr;
+
+	if (nexthdr == IPPROTO_ESP || (nexthdr == IPPROTO_TCP && demuxed_passes_in(skb, state)))
+		return NF_ACCEPT;
+	return segment_hook(skb, state);
+}
+
+static __always_inline bool passes_out(const struct sk_buff *skb,
+				       const struct nf_hook_state *state)
+{
+	struct ipsec_connection *connection;
+	const struct ipsec_context *context;
+
+	if (!skb->sk)
+		return true;
+	if (unlikely(!ipsec_connection_glance(ipsec_net_rcu(state->net), skb->sk, &connection)))
+		return false;
+	if (!connection)
+		return true;
+	context = READ_ONCE(connection->context);
+	return ipsec_secpath_outbound_is(skb, context) &&
+	       ipsec_latch_out_usual(connection, context);
+}
+
+static unsigned int hook_out4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	if (IPCB(skb)->flags & IPSKB_XFRM_TRANSFORMED || passes_out(skb, state))
+		return NF_ACCEPT;
+	return segment_hook(skb, state);
+}
+
+static unsigned int hook_out6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	if (IP6CB(skb)->flags & IP6SKB_XFRM_TRANSFORMED || passes_out(skb, state))
+		return NF_ACCEPT;
+	return segment_hook(skb, state);
+}
+
+static bool is_ours(const struct nf_hook_entry *entry)
+{
+	return entry->hook == hook_in4 || entry->hook == hook_in6 ||
+	       entry->hook == hook_out4 || entry->hook == hook_out6;
 }
 
 /**
@@ -412,18 +503,18 @@ bool ipsec_segment_again(struct sk_buff *skb, const struct nf_hook_state *state,
 	}
 }
 
-#define HOOK(family, where) {				\
-	.hook = segment_hook,				\
+#define HOOK(function, family, where) {			\
+	.hook = (function),				\
 	.pf = (family),					\
 	.hooknum = (where),				\
 	.priority = INT_MAX,				\
 }
 
 static const struct nf_hook_ops segment_hooks[] = {
-	HOOK(NFPROTO_IPV4, NF_INET_LOCAL_IN),
-	HOOK(NFPROTO_IPV6, NF_INET_LOCAL_IN),
-	HOOK(NFPROTO_IPV4, NF_INET_POST_ROUTING),
-	HOOK(NFPROTO_IPV6, NF_INET_POST_ROUTING),
+	HOOK(hook_in4, NFPROTO_IPV4, NF_INET_LOCAL_IN),
+	HOOK(hook_in6, NFPROTO_IPV6, NF_INET_LOCAL_IN),
+	HOOK(hook_out4, NFPROTO_IPV4, NF_INET_POST_ROUTING),
+	HOOK(hook_out6, NFPROTO_IPV6, NF_INET_POST_ROUTING),
 };
 
 /**

@@ -13,6 +13,7 @@
 
 #include "context.h"
 #include "handle.h"
+#include "handshake.h"
 #include "netns.h"
 #include "tcp.h"
 
@@ -44,7 +45,7 @@ static const struct rhashtable_params connection_params = {
 };
 
 /**
- * ipsec_connection_find_slow - ipsec_connection_find() where a glance is not enough
+ * ipsec_connection_find_slow - ipsec_connection_find() where a glance does not do
  * @in: the connection's namespace
  * @sk: its socket
  *
@@ -113,6 +114,13 @@ static void context_let_go(struct ipsec_context *context)
 	ipsec_context_left(context);
 }
 
+/* No segment needs to be looked at for it any more. */
+static void old_decided(struct ipsec_net *in)
+{
+	if (atomic_dec_and_test(&in->old_connections))
+		ipsec_handshake_old_gone();
+}
+
 /**
  * ipsec_connection_set - put down what is known of a connection
  * @in: its namespace
@@ -131,7 +139,7 @@ void ipsec_connection_set(struct ipsec_net *in, struct ipsec_connection *connect
 	bool was_latch = ipsec_connection_is_latch(connection);
 
 	if (connection->state == IPSEC_CONNECTION_OLD)
-		atomic_dec(&in->old_connections);
+		old_decided(in);
 
 	/* latch.c looks, and takes hold of contexts, under this lock */
 	spin_lock_bh(&in->lock);

@@ -80,12 +80,40 @@ struct ipsec_connection *ipsec_connection_find_slow(struct ipsec_net *in,
 						    const struct sock *sk);
 
 /**
+ * ipsec_connection_glance - find the record of a connection, if that is easy
+ * @in: its namespace
+ * @sk: its socket, or any other
+ * @connection: the record, or NULL if there is none
+ *
+ * Asked of every packet, also of those that have nothing to do with IPsec. What
+ * nearly always decides is that its place is empty, or has this one first.
+ *
+ * Context: under RCU.
+ * Return: whether it was easy.
+ */
+static inline bool ipsec_connection_glance(const struct ipsec_net *in, const struct sock *sk,
+					   struct ipsec_connection **connection)
+{
+	const struct bucket_table *tbl = rcu_dereference(in->connections.tbl);
+	u32 hash = rht_bucket_index(tbl, ipsec_connection_hash(sk, tbl->hash_rnd));
+	struct rhash_head *first;
+
+	if (unlikely(tbl->nest))
+		return false;
+	first = rht_ptr_rcu(&tbl->buckets[hash]);
+	if (rht_is_a_nulls(first)) {
+		smp_rmb();	/* what left this table for a new one is not missed */
+		*connection = NULL;
+		return !rcu_access_pointer(tbl->future_tbl);
+	}
+	*connection = container_of(first, struct ipsec_connection, node);
+	return (*connection)->sk == sk;
+}
+
+/**
  * ipsec_connection_find - find the record of a connection
  * @in: its namespace
  * @sk: its socket
- *
- * Asked of every segment, also of those that have nothing to do with IPsec, so
- * what nearly always decides is here: its place is empty, or has this first.
  *
  * Context: under RCU.
  * Return: the record or NULL.
@@ -93,21 +121,10 @@ struct ipsec_connection *ipsec_connection_find_slow(struct ipsec_net *in,
 static inline struct ipsec_connection *ipsec_connection_find(struct ipsec_net *in,
 							     const struct sock *sk)
 {
-	const struct bucket_table *tbl = rcu_dereference(in->connections.tbl);
-	u32 hash = rht_bucket_index(tbl, ipsec_connection_hash(sk, tbl->hash_rnd));
-	struct rhash_head *first = rht_ptr_rcu(rht_bucket(tbl, hash));
 	struct ipsec_connection *connection;
 
-	if (rht_is_a_nulls(first)) {
-		smp_rmb();	/* what left this table for a new one is not missed */
-		if (likely(!rcu_access_pointer(tbl->future_tbl)))
-			return NULL;
-	} else {
-		connection = container_of(first, struct ipsec_connection, node);
-		if (likely(connection->sk == sk))
-			return connection;
-	}
-	return ipsec_connection_find_slow(in, sk);
+	return likely(ipsec_connection_glance(in, sk, &connection)) ?
+		connection : ipsec_connection_find_slow(in, sk);
 }
 
 struct ipsec_connection *ipsec_connection_create(struct ipsec_net *in, struct sock *sk,

@@ -214,13 +214,16 @@ static inline size_t packet_tcp(struct packet *packet, const struct flow *flow, 
 {
 	uint8_t payload[1400] = {};
 	struct tcphdr *tcp = (struct tcphdr *)payload;
+	const uint8_t mss[4] = { TCPOPT_MAXSEG, TCPOLEN_MAXSEG, 1400 >> 8, 1400 & 0xff };
 
-	size += sizeof(*tcp);
+	tcp->doff = flags & TH_SYN ? 6 : 5;
+	if (flags & TH_SYN)
+		memcpy(payload + sizeof(*tcp), mss, sizeof(mss));
+	size += 4 * tcp->doff;
 	tcp->source = htons(flow->port);
 	tcp->dest = htons(PORT);
 	tcp->seq = htonl(flow->seq);
 	tcp->ack_seq = htonl(flow->ack);
-	tcp->doff = 5;
 	tcp->th_flags = flags;
 	tcp->window = 0xffff;
 	tcp->check = sum_end(sum(payload, size, sum_pseudo(flow->peer, IPPROTO_TCP, size)));
