@@ -80,6 +80,7 @@ bool ipsec_gate_enter(spinlock_t *gate)
 	if (unlikely(this_cpu_read(in_gate)))
 		return false;
 	spin_lock(gate);
+	__release(gate);	/* for sparse: whether it is taken is what is returned */
 	this_cpu_write(in_gate, true);
 	return true;
 }
@@ -93,6 +94,7 @@ bool ipsec_gate_enter(spinlock_t *gate)
 void ipsec_gate_leave(spinlock_t *gate)
 {
 	this_cpu_write(in_gate, false);
+	__acquire(gate);
 	spin_unlock(gate);
 }
 

@@ -195,8 +195,9 @@ static void latch_break(struct ipsec_net *in, struct ipsec_connection *connectio
 static void latch_mend(struct ipsec_connection *connection, bool out)
 {
 	u8 broken = READ_ONCE(connection->broken);
+	bool was_out = broken >= IPSEC_LATCH_REASON_OUT_CLEAR;
 
-	if (unlikely(broken) && out == (broken >= IPSEC_LATCH_REASON_OUT_CLEAR))
+	if (unlikely(broken) && out == was_out)
 		WRITE_ONCE(connection->broken, 0);
 }
 

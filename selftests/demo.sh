@@ -160,10 +160,6 @@ names_no_old_spis() {
 	done
 }
 
-names_no_spis() {
-	[[ ${LEFT[AUDIT]} == *"spi none"* && ${RIGHT[AUDIT]} == *"spi none"* ]]
-}
-
 # ------------------------------------------------------------------- scenes
 
 scene_hosts() {
@@ -250,9 +246,9 @@ scene_rekey() {
 }
 
 scene_removal() {
-	local datagram new old
+	local datagram new stalled
 
-	title "5. IPsec is removed"
+	title "5. IPsec is removed, and comes back"
 	ipsec_down
 	ask udp
 	datagram=$(tokens)
@@ -260,22 +256,27 @@ scene_removal() {
 	ask new
 	new=$(tokens)
 	ask tcp
-	old=$(tokens)
+	stalled=$(tokens)
 
 	row "" "left (client)" "right (server)"
 	row "next UDP datagram" "${datagram% *}" "${datagram#* }"
 	row "new TCP connection" "${new% *}" "${new#* }"
-	row "old TCP connection" "${old% *}" "${old#* }"
+	row "old TCP connection" "${LEFT[TOKEN]}" "${RIGHT[TOKEN]}"
 	echo
-	audit "audit string of the old TCP connection"
+	shown left "$COMMAND" latch
 
 	fact "The next datagram is known to be unprotected." [ "$datagram" = "0 0" ]
 	fact "So is a new connection." [ "$new" = "0 0" ]
-	fact "The old one keeps its token, which says by now that no SA is left." \
-		eval '[ "$old" = "$connection" ] && names_no_spis'
+	fact "The old one is latched: it does not go on in clear." \
+		[ "$stalled" = "no answer no answer" ]
+	fact "What it wanted to send was refused, and it says why." \
+		grep -q "^BROKEN .* would have been sent in clear" <<<"$shown"
 	echo
-	say "The token of a connection tells how its handshake was protected. That" \
-	    "later segments are protected alike is up to the policies, which are gone."
+
+	ipsec_up esp-gcm 4
+	ask tcp
+	fact "With IPsec back it goes on where it stood, with the tokens it had." \
+		[ "$(tokens)" = "$connection" ]
 }
 
 start=$SECONDS

@@ -95,6 +95,7 @@ t_xfrmi() {
 	left $IP addr del "$LEFT_IP/24" dev veth 2>/dev/null
 	left $IP link set xfrm0 up
 	n=$([ "$1" = 6 ] && echo fd01::1/64 || echo 10.1.0.1/24)
+	# shellcheck disable=SC2046 # a word, or none
 	left $IP addr replace "$n" dev xfrm0 $([ "$1" = 6 ] && echo nodad)
 	says "read x right secret" ok "IPv$1, xfrm interface up: the connection goes on"
 	tell "close x abort"
@@ -207,6 +208,7 @@ t_clear() {
 	local title="IPv$1, in clear"
 
 	ipsec_up none "$1"
+	# shellcheck disable=SC2034 # lib.sh reads it
 	IPSEC_KIND=esp-gcm
 	evil_up
 	tell "between $LEFT_IP $RIGHT_IP ; open x $2 ; say x"

@@ -13,7 +13,7 @@ patient() {
 	local host
 
 	for host in left right; do
-		$host sysctl -qw net.ipv4.tcp_early_retrans=$([ -n "$1" ] && echo 0 || echo 3)
+		$host sysctl -qw "net.ipv4.tcp_early_retrans=$([ -n "$1" ] && echo 0 || echo 3)"
 		$host $IP route replace 10.0.0.0/24 dev veth "$@"
 		$host $IP route replace fd00::/64 dev veth "$@"
 	done
@@ -78,7 +78,7 @@ t_alone() {
 	says "got x ; count" "nothing, in-context 1" "$title: another selector is refused"
 	variant kind=esp-null
 	says "got x ; count" "nothing, in-context 1" "$title: nothing private is refused"
-	variant kind=$([ "$2" = tunnel ] && echo esp-gcm || echo tunnel)
+	variant "kind=$([ "$2" = tunnel ] && echo esp-gcm || echo tunnel)"
 	says "got x ; count" "nothing, in-context 1" "$title: another mode is refused"
 	variant kind=untrusted
 	says "got x ; count" "nothing, in-context 1" "$title: a weak algorithm is refused"

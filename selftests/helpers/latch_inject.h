@@ -50,7 +50,8 @@ static inline void put_on_wire(const struct segment *segment, size_t size, bool 
 }
 
 /* The host evil protects it, with keys of its own. */
-static inline void put_through_ipsec(const struct segment *segment, size_t size, struct sockaddr_storage to)
+static inline void put_through_ipsec(const struct segment *segment, size_t size,
+				     struct sockaddr_storage to)
 {
 	int fd, one = 1;
 
@@ -66,7 +67,7 @@ static inline void put_through_ipsec(const struct segment *segment, size_t size,
 
 /* Eight bytes behind the IPv6 header. */
 static inline size_t insert_header(struct segment *segment, size_t size, int type,
-			    const uint8_t *header)
+				   const uint8_t *header)
 {
 	uint8_t *at = (uint8_t *)segment + sizeof(struct ip6_hdr);
 

@@ -164,8 +164,8 @@ static inline int list_parse(const struct nlmsghdr *nlh, void *data)
 
 COMMAND(do_list)
 {
-	int count[IPSEC_ARRAY_SIZE(states)] = {}, ret;
 	_Alignas(8) char buf[512];
+	int count[IPSEC_ARRAY_SIZE(states)] = {}, ret;
 	bool none = true;
 	unsigned int i;
 
@@ -215,8 +215,8 @@ COMMAND(do_bind)
 		return;
 	}
 	for (to = LEFT; to <= RIGHT; to++) {
-		uint8_t value[IPSEC_ITOKEN_SIZE];
 		_Alignas(8) char buf[512];
+		uint8_t value[IPSEC_ITOKEN_SIZE];
 		struct nlmsghdr *nlh;
 		struct nlattr *nest;
 

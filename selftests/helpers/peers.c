@@ -92,9 +92,15 @@ static void enter(int host)
 		err(1, "setns %s", host_names[host]);
 }
 
+/* A word that is missing is none. */
+static bool is(const char *word, const char *what)
+{
+	return word && !strcmp(word, what);
+}
+
 static int host_find(const char *name)
 {
-	return !strcmp(name, host_names[RIGHT]);
+	return is(name, host_names[RIGHT]);
 }
 
 /* A handle is kept: what it remembers is part of what is tested. */
@@ -114,7 +120,7 @@ static struct link *link_find(const char *name)
 	unsigned int i;
 
 	for (i = 0; i < LINKS; i++)
-		if (!strcmp(links[i].name, name))
+		if (is(name, links[i].name))
 			return &links[i];
 	return NULL;
 }
@@ -241,7 +247,7 @@ static bool open_udp(struct link *link, int v6, int port)
 
 static void do_open(const char *name, const char *type, const char *family, const char *mark)
 {
-	bool tcp = !strcmp(type, "tcp"), v6 = !strcmp(family, "6");
+	bool tcp = is(type, "tcp"), v6 = is(family, "6");
 	struct link *link = link_new(name, tcp);
 	int port = PORT + (link - links);
 
@@ -329,7 +335,7 @@ static void do_tokens(const struct link *link)
 
 static void do_begin(const char *name, const char *family)
 {
-	bool v6 = !strcmp(family, "6");
+	bool v6 = is(family, "6");
 	struct link *link = link_new(name, true);
 	int port = PORT + (link - links);
 	struct sockaddr_storage peer;
@@ -485,7 +491,7 @@ static void print_who(struct ipsec *ipsec, ipsec_ptoken_t ptoken)
 /* What a token stands for, as far as @what asks for it. */
 static void do_resolve(const char *what, int host, const char *token)
 {
-	ipsec_ptoken_t ptoken = strtoull(token, NULL, 0);
+	ipsec_ptoken_t ptoken = token ? strtoull(token, NULL, 0) : IPSEC_PTOKEN_UNKNOWN;
 	struct ipsec_ptoken_attributes attributes;
 	struct ipsec *ipsec;
 	int ret;
