@@ -15,7 +15,8 @@ patient() {
 	for host in left right; do
 		$host sysctl -qw "net.ipv4.tcp_early_retrans=$([ -n "$1" ] && echo 0 || echo 3)"
 		$host $IP route replace 10.0.0.0/24 dev veth "$@"
-		$host $IP route replace fd00::/64 dev veth "$@"
+		# in place of the kernel's own, which has this metric
+		$host $IP route replace fd00::/64 dev veth proto kernel metric 256 "$@"
 	done
 }
 

@@ -101,6 +101,9 @@ static void connection_open(void)
 	server = accept(listener, NULL, NULL);
 	if (server < 0)
 		err(1, "accept");
+	/* from now on either end has sent, and has a path for it */
+	if (write(server, "", 1) != 1)
+		err(1, "server");
 }
 
 /* UNKNOWN stands for every failure: it is no valid token. */
