@@ -8,6 +8,10 @@
  * make TCP believe in congestion with every rekeying. So they wait, in order, for
  * the next binding, but no longer than HOLD_TIME and no more than MAX_BYTES of
  * them; then they are refused.
+ *
+ * From a binding on until they have gone on, what comes next waits behind them, or
+ * it would overtake them. Not before that: otherwise anybody with an SA that no
+ * one tells of could delay what is somebody else's.
  */
 #include <linux/list.h>
 #include <linux/netdevice.h>
@@ -22,6 +26,9 @@
 
 #define HOLD_TIME	HZ
 #define MAX_BYTES	(8 << 20)
+
+/* Longer than that, order is not kept up. */
+#define RELEASE_TIME	(HZ / 4)
 
 /**
  * struct held - a packet that waits
@@ -43,16 +50,30 @@ static unsigned int held_size(const struct held *held)
 }
 
 /**
+ * ipsec_hold_releasing - are packets that have waited about to go on
+ * @in: where
+ *
+ * Context: any.
+ * Return: whether they are, and others should not overtake them.
+ */
+bool ipsec_hold_releasing(const struct ipsec_net *in)
+{
+	return READ_ONCE(in->binds_begun) != READ_ONCE(in->binds_released);
+}
+
+/**
  * ipsec_hold - let a packet wait
  * @in: where
  * @skb: the packet, which is taken over
  * @state: where in netfilter it is
+ * @behind: not for an identity, but until those before it have gone on
  *
  * Context: any but hard interrupts, under RCU.
- * Return: whether it waits; if not, there is no room, and it is still the
- * caller's.
+ * Return: whether it waits; if not, there is no room, or no need, and it is still
+ * the caller's.
  */
-bool ipsec_hold(struct ipsec_net *in, struct sk_buff *skb, const struct nf_hook_state *state)
+bool ipsec_hold(struct ipsec_net *in, struct sk_buff *skb, const struct nf_hook_state *state,
+		bool behind)
 {
 	struct held *held;
 	bool room;
@@ -73,16 +94,19 @@ bool ipsec_hold(struct ipsec_net *in, struct sk_buff *skb, const struct nf_hook_
 	dev_hold(state->out);
 
 	spin_lock_bh(&in->held_lock);
-	room = !READ_ONCE(in->dead) && in->held_bytes + held_size(held) <= MAX_BYTES;
+	room = !READ_ONCE(in->dead) && in->held_bytes + held_size(held) <= MAX_BYTES &&
+	       (!behind || ipsec_hold_releasing(in));
 	if (room) {
 		in->held_bytes += held_size(held);
+		in->held_behind += behind;
 		list_add_tail(&held->list, &in->held);
 		schedule_delayed_work(&in->release, HOLD_TIME);
 	}
 	spin_unlock_bh(&in->held_lock);
 
 	if (room) {
-		ipsec_count(in, IPSEC_COUNT_LATCH_HELD);
+		if (!behind)
+			ipsec_count(in, IPSEC_COUNT_LATCH_HELD);
 		return true;
 	}
 	dev_put(state->out);
@@ -102,30 +126,35 @@ static void held_free(struct held *held)
 	kfree(held);
 }
 
-/* One after the other, as they came; what has to wait on stays in place. */
-static void hold_release(struct work_struct *work)
+/**
+ * struct release - packets going on
+ * @in: where
+ * @still: those that have to wait on
+ * @next: in how many jiffies the first of them must not any longer
+ * @until: jiffies up to when order is kept up
+ */
+struct release {
+	struct ipsec_net *in;
+	struct list_head still;
+	unsigned long next;
+	unsigned long until;
+};
+
+static void release_packets(struct release *release, struct list_head *list)
 {
-	struct ipsec_net *in = container_of(to_delayed_work(work), struct ipsec_net, release);
-	unsigned long next = HOLD_TIME;
+	struct ipsec_net *in = release->in;
 	struct held *held, *after;
-	LIST_HEAD(list);
-	LIST_HEAD(still);
 
-	spin_lock_bh(&in->held_lock);
-	list_splice_init(&in->held, &list);
-	spin_unlock_bh(&in->held_lock);
-
-	local_bh_disable();
-	rcu_read_lock();
-	list_for_each_entry_safe(held, after, &list, list) {
+	list_for_each_entry_safe(held, after, list, list) {
 		unsigned int size = held_size(held);
+		unsigned long now = jiffies;
 
 		if (READ_ONCE(in->dead)) {
 			kfree_skb(held->skb);
 		} else if (!ipsec_segment_again(held->skb, &held->state,
-						time_after_eq(jiffies, held->until))) {
-			list_move_tail(&held->list, &still);
-			next = min_t(unsigned long, next, held->until - jiffies);
+						time_after_eq(now, held->until))) {
+			list_move_tail(&held->list, &release->still);
+			release->next = min(release->next, held->until - now);
 			continue;
 		}
 		list_del(&held->list);
@@ -134,26 +163,93 @@ static void hold_release(struct work_struct *work)
 		in->held_bytes -= size;
 		spin_unlock(&in->held_lock);
 	}
-	rcu_read_unlock();
+}
+
+/*
+ * One after the other, as they came; what has to wait on stays in place. Return:
+ * whether that was all.
+ */
+static bool release_round(struct release *release)
+{
+	struct ipsec_net *in = release->in;
+	unsigned int ended;
+	LIST_HEAD(list);
+	bool last;
 
 	spin_lock(&in->held_lock);
-	list_splice(&still, &in->held);
-	if (!list_empty(&in->held) && !READ_ONCE(in->dead))
-		schedule_delayed_work(&in->release, next);
+	list_splice_init(&in->held, &list);
+	in->held_behind = 0;
+	ended = in->binds_ended;
 	spin_unlock(&in->held_lock);
-	local_bh_enable();
+
+	release_packets(release, &list);
+
+	spin_lock(&in->held_lock);
+	last = !in->held_behind || time_after(jiffies, release->until);
+	if (last) {
+		WRITE_ONCE(in->binds_released, ended);
+		if (in->held_behind)
+			release->next = 0;
+		list_splice(&release->still, &in->held);
+		if (!list_empty(&in->held) && !READ_ONCE(in->dead))
+			schedule_delayed_work(&in->release, release->next);
+	}
+	spin_unlock(&in->held_lock);
+	return last;
+}
+
+static void hold_release(struct work_struct *work)
+{
+	struct release release = {
+		.in = container_of(to_delayed_work(work), struct ipsec_net, release),
+		.still = LIST_HEAD_INIT(release.still),
+		.next = HOLD_TIME,
+		.until = jiffies + RELEASE_TIME,
+	};
+	bool last;
+
+	do {
+		local_bh_disable();
+		rcu_read_lock();
+		last = release_round(&release);
+		rcu_read_unlock();
+		local_bh_enable();
+		cond_resched();
+	} while (!last);
 }
 
 /**
- * ipsec_hold_release - an identity has become known
+ * ipsec_hold_bind_begin - an identity is about to become known
  * @in: where
  *
  * Context: any but hard interrupts.
+ * Return: what to give to ipsec_hold_bind_end().
  */
-void ipsec_hold_release(struct ipsec_net *in)
+bool ipsec_hold_bind_begin(struct ipsec_net *in)
+{
+	bool begun;
+
+	spin_lock_bh(&in->held_lock);
+	begun = in->held_bytes;
+	if (begun)
+		WRITE_ONCE(in->binds_begun, in->binds_begun + 1);
+	spin_unlock_bh(&in->held_lock);
+	return begun;
+}
+
+/**
+ * ipsec_hold_bind_end - an identity has become known
+ * @in: where
+ * @begun: from ipsec_hold_bind_begin()
+ *
+ * Context: any but hard interrupts.
+ */
+void ipsec_hold_bind_end(struct ipsec_net *in, bool begun)
 {
 	spin_lock_bh(&in->held_lock);
-	if (in->held_bytes && !READ_ONCE(in->dead))
+	in->binds_ended += begun;
+	/* also where nothing waits any more, to find that it is over */
+	if ((begun || in->held_bytes) && !READ_ONCE(in->dead))
 		mod_delayed_work(system_wq, &in->release, 0);
 	spin_unlock_bh(&in->held_lock);
 }

@@ -8,8 +8,11 @@ struct ipsec_net;
 struct nf_hook_state;
 struct sk_buff;
 
-bool ipsec_hold(struct ipsec_net *in, struct sk_buff *skb, const struct nf_hook_state *state);
-void ipsec_hold_release(struct ipsec_net *in);
+bool ipsec_hold(struct ipsec_net *in, struct sk_buff *skb, const struct nf_hook_state *state,
+		bool behind);
+bool ipsec_hold_releasing(const struct ipsec_net *in);
+bool ipsec_hold_bind_begin(struct ipsec_net *in);
+void ipsec_hold_bind_end(struct ipsec_net *in, bool begun);
 
 void ipsec_hold_init_net(struct ipsec_net *in);
 void ipsec_hold_pre_exit_net(struct ipsec_net *in);

@@ -250,6 +250,7 @@ static int bind_check(struct ipsec_net *in, struct xfrm_state *const *x, unsigne
 int ipsec_identity_bind(struct ipsec_net *in, struct xfrm_state *const *x, unsigned int count,
 			struct ipsec_identity *identity, struct netlink_ext_ack *extack)
 {
+	bool begun = ipsec_hold_bind_begin(in);
 	unsigned int i;
 	int err;
 
@@ -263,12 +264,12 @@ int ipsec_identity_bind(struct ipsec_net *in, struct xfrm_state *const *x, unsig
 	for (i = 0; i < count && !err; i++)
 		ipsec_context_identify(in, x[i]);
 	spin_unlock_bh(&in->lock);
+	ipsec_hold_bind_end(in, begun);
 
 	if (!err) {
 		for (i = 0; i < count; i++)
 			ipsec_event_identity(in, x[i], identity);
 		ipsec_event_changed(in);
-		ipsec_hold_release(in);
 		schedule_delayed_work(&in->reap, IPSEC_REAP_IDLE);
 	}
 	rcu_read_unlock();

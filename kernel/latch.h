@@ -16,6 +16,7 @@ enum ipsec_verdict {
 	IPSEC_VERDICT_PASS,
 	IPSEC_VERDICT_REFUSE,
 	IPSEC_VERDICT_WAIT,	/* until an identity is known, but not for long */
+	IPSEC_VERDICT_BEHIND,	/* pass, but do not overtake those that waited */
 	IPSEC_VERDICT_TAKEN,	/* dealt with, up to the end */
 };
 

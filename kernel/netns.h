@@ -58,7 +58,11 @@ enum ipsec_counter {
  * @latch_reset: resets connections whose latch broke and that want it
  * @held: packets that wait for an identity, oldest first; under @held_lock
  * @held_bytes: the memory that they take; under @held_lock
- * @held_lock: guards @held and @held_bytes
+ * @held_behind: how many of them only wait behind others; under @held_lock
+ * @binds_begun: bindings that are for packets that wait; written under @held_lock
+ * @binds_ended: those that have been made; under @held_lock
+ * @binds_released: those whose packets have gone on; written under @held_lock
+ * @held_lock: guards @held and what is kept of it
  * @release: lets them go on
  * @lost: a record could not be made: having none means nothing any more
  * @settled: handshakes are watched, and those from before have been seen to
@@ -97,6 +101,10 @@ struct ipsec_net {
 	struct work_struct latch_reset;
 	struct list_head held;
 	unsigned int held_bytes;
+	unsigned int held_behind;
+	unsigned int binds_begun;
+	unsigned int binds_ended;
+	unsigned int binds_released;
 	spinlock_t held_lock;	/* see above */
 	struct delayed_work release;
 	bool lost;

@@ -39,6 +39,12 @@
 /* The segment that last passed LOCAL_IN; only touched with BH disabled. */
 static DEFINE_PER_CPU(struct ipsec_segment, arrived);
 
+enum turn {
+	TURN_FIRST,
+	TURN_AGAIN,	/* has waited, and may wait on */
+	TURN_LAST,	/* must not wait */
+};
+
 /**
  * struct arrival - a segment at LOCAL_IN
  * @in: where
@@ -46,13 +52,13 @@ static DEFINE_PER_CPU(struct ipsec_segment, arrived);
  * @offset: where in it TCP begins
  * @th: the TCP header, or a copy of it
  * @context: under which it came; NULL: in clear; or ERR_PTR
- * @wait: it may wait
+ * @turn: whether it has waited
  */
 struct arrival {
 	struct ipsec_net *in;
 	struct sk_buff *skb;
 	unsigned int offset;
-	bool wait;
+	enum turn turn;
 	const struct tcphdr *th;
 	struct ipsec_context *context;
 };
@@ -104,6 +110,16 @@ static bool is_connection(const struct sock *sk)
 		      TCPF_LAST_ACK | TCPF_CLOSING);
 }
 
+static enum ipsec_verdict in_turn(const struct ipsec_net *in,
+				  const struct ipsec_connection *connection,
+				  enum ipsec_verdict verdict, enum turn turn)
+{
+	if (unlikely(ipsec_hold_releasing(in)) && verdict == IPSEC_VERDICT_PASS &&
+	    turn == TURN_FIRST && ipsec_connection_latched(connection))
+		return IPSEC_VERDICT_BEHIND;
+	return verdict;
+}
+
 static enum ipsec_verdict connection_judge(const struct arrival *arrival, struct sock *sk)
 {
 	struct ipsec_connection *connection = ipsec_connection_find(arrival->in, sk);
@@ -116,7 +132,8 @@ static enum ipsec_verdict connection_judge(const struct arrival *arrival, struct
 		return IPSEC_VERDICT_PASS;
 	}
 	verdict = ipsec_latch_in(arrival->in, connection, arrival->skb, arrival->offset,
-				 arrival->context, arrival->wait);
+				 arrival->context, arrival->turn != TURN_LAST);
+	verdict = in_turn(arrival->in, connection, verdict, arrival->turn);
 	if (unlikely(READ_ONCE(connection->backlog)) && verdict == IPSEC_VERDICT_PASS)
 		ipsec_backlog_judged(arrival->in, connection, arrival->skb);
 	return verdict;
@@ -191,7 +208,7 @@ static enum ipsec_verdict opening_judge(const struct arrival *arrival, struct so
 		return IPSEC_VERDICT_PASS;
 	/* its SYN may have brought data, so it is latched already */
 	verdict = ipsec_latch_in(arrival->in, connection, arrival->skb, arrival->offset,
-				 arrival->context, arrival->wait);
+				 arrival->context, arrival->turn != TURN_LAST);
 	if (verdict == IPSEC_VERDICT_PASS &&
 	    !ipsec_backlog_note(connection, arrival->skb, this_cpu_ptr(&arrived))) {
 		ipsec_count(arrival->in, IPSEC_COUNT_UNKNOWN_LIMIT);
@@ -227,10 +244,10 @@ static enum ipsec_verdict segment_gate(const struct arrival *arrival,
 }
 
 static enum ipsec_verdict segment_arrives(struct sk_buff *skb, unsigned int offset,
-					  const struct nf_hook_state *state, bool wait)
+					  const struct nf_hook_state *state, enum turn turn)
 {
 	struct arrival arrival = {
-		.in = ipsec_net(state->net), .skb = skb, .offset = offset, .wait = wait,
+		.in = ipsec_net(state->net), .skb = skb, .offset = offset, .turn = turn,
 	};
 	enum ipsec_verdict verdict;
 	struct tcphdr buffer;
@@ -267,11 +284,11 @@ static enum ipsec_verdict segment_arrives(struct sk_buff *skb, unsigned int offs
 }
 
 static enum ipsec_verdict judge_in4(struct sk_buff *skb, const struct nf_hook_state *state,
-				    bool wait)
+				    enum turn turn)
 {
 	if (ip_hdr(skb)->protocol != IPPROTO_TCP)
 		return IPSEC_VERDICT_PASS;
-	return segment_arrives(skb, ip_hdrlen(skb), state, wait);
+	return segment_arrives(skb, ip_hdrlen(skb), state, turn);
 }
 
 /* IPv6 puts fragments together only after this; TCP could be what comes of it. */
@@ -301,12 +318,12 @@ static enum ipsec_verdict fragment_arrives(struct sk_buff *skb, unsigned int off
 }
 
 static enum ipsec_verdict judge_in6(struct sk_buff *skb, const struct nf_hook_state *state,
-				    bool wait)
+				    enum turn turn)
 {
 	unsigned int offset = 0, ah = 0;
 
 	if (likely(ipv6_hdr(skb)->nexthdr == IPPROTO_TCP))
-		return segment_arrives(skb, sizeof(struct ipv6hdr), state, wait);
+		return segment_arrives(skb, sizeof(struct ipv6hdr), state, turn);
 	if (!ipv6_ext_hdr(ipv6_hdr(skb)->nexthdr))
 		return IPSEC_VERDICT_PASS;
 	/* what AH protects comes by once more, without it */
@@ -316,7 +333,7 @@ static enum ipsec_verdict judge_in6(struct sk_buff *skb, const struct nf_hook_st
 		return fragment_arrives(skb, offset, state);
 	offset = 0;
 	if (ipv6_find_hdr(skb, &offset, IPPROTO_TCP, NULL, NULL) >= 0)
-		return segment_arrives(skb, offset, state, wait);
+		return segment_arrives(skb, offset, state, turn);
 	return IPSEC_VERDICT_PASS;
 }
 
@@ -330,7 +347,7 @@ static bool comes_by_again(const struct net_device *dev)
 }
 
 static enum ipsec_verdict segment_leaves(struct sk_buff *skb, const struct sock *sk,
-					 const struct nf_hook_state *state, bool wait)
+					 const struct nf_hook_state *state, enum turn turn)
 {
 	struct ipsec_net *in = ipsec_net(state->net);
 	struct ipsec_connection *connection = ipsec_connection_find(in, sk);
@@ -341,7 +358,8 @@ static enum ipsec_verdict segment_leaves(struct sk_buff *skb, const struct sock 
 	context = ipsec_secpath_outbound(in, skb);
 	if (!context && comes_by_again(state->out))
 		return IPSEC_VERDICT_PASS;
-	return ipsec_latch_out(in, connection, context, wait);
+	return in_turn(in, connection, ipsec_latch_out(in, connection, context,
+						       turn != TURN_LAST), turn);
 }
 
 /* The socket here that sends a packet, if it may be of a latched connection. */
@@ -356,44 +374,45 @@ static const struct sock *sender(const struct sk_buff *skb, const struct nf_hook
 }
 
 static enum ipsec_verdict judge_out4(struct sk_buff *skb, const struct nf_hook_state *state,
-				     bool wait)
+				     enum turn turn)
 {
 	const struct sock *sk = sender(skb, state);
 
 	/* what has been protected comes by once more */
 	if (!sk || IPCB(skb)->flags & IPSKB_XFRM_TRANSFORMED)
 		return IPSEC_VERDICT_PASS;
-	return segment_leaves(skb, sk, state, wait);
+	return segment_leaves(skb, sk, state, turn);
 }
 
 static enum ipsec_verdict judge_out6(struct sk_buff *skb, const struct nf_hook_state *state,
-				     bool wait)
+				     enum turn turn)
 {
 	const struct sock *sk = sender(skb, state);
 
 	if (!sk || IP6CB(skb)->flags & IP6SKB_XFRM_TRANSFORMED)
 		return IPSEC_VERDICT_PASS;
-	return segment_leaves(skb, sk, state, wait);
+	return segment_leaves(skb, sk, state, turn);
 }
 
 static enum ipsec_verdict judge(struct sk_buff *skb, const struct nf_hook_state *state,
-				bool wait)
+				enum turn turn)
 {
 	if (state->hook == NF_INET_LOCAL_IN)
-		return state->pf == NFPROTO_IPV4 ? judge_in4(skb, state, wait) :
-						   judge_in6(skb, state, wait);
-	return state->pf == NFPROTO_IPV4 ? judge_out4(skb, state, wait) :
-					   judge_out6(skb, state, wait);
+		return state->pf == NFPROTO_IPV4 ? judge_in4(skb, state, turn) :
+						   judge_in6(skb, state, turn);
+	return state->pf == NFPROTO_IPV4 ? judge_out4(skb, state, turn) :
+					   judge_out6(skb, state, turn);
 }
 
 static unsigned int segment_verdict(struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	enum ipsec_verdict verdict = judge(skb, state, true);
+	enum ipsec_verdict verdict = judge(skb, state, TURN_FIRST);
 
-	if (unlikely(verdict == IPSEC_VERDICT_WAIT)) {
-		if (ipsec_hold(ipsec_net(state->net), skb, state))
+	if (unlikely(verdict == IPSEC_VERDICT_WAIT || verdict == IPSEC_VERDICT_BEHIND)) {
+		if (ipsec_hold(ipsec_net(state->net), skb, state,
+			       verdict == IPSEC_VERDICT_BEHIND))
 			return NF_STOLEN;
-		verdict = judge(skb, state, false);
+		verdict = judge(skb, state, TURN_LAST);
 	}
 	switch (verdict) {
 	case IPSEC_VERDICT_PASS:
@@ -489,7 +508,7 @@ static bool is_ours(const struct nf_hook_entry *entry)
  */
 bool ipsec_segment_again(struct sk_buff *skb, const struct nf_hook_state *state, bool last)
 {
-	switch (judge(skb, state, !last)) {
+	switch (judge(skb, state, last ? TURN_LAST : TURN_AGAIN)) {
 	case IPSEC_VERDICT_WAIT:
 		return false;
 	case IPSEC_VERDICT_PASS:

@@ -53,7 +53,7 @@ variant() {
 # Where no agent speaks, SAs succeed each other if they look the same.
 T_ALONE=11
 t_alone() {
-	local title="IPv$1, $2, no agent" token
+	local title="IPv$1, $2, no agent" token older
 
 	ipsec_up "$2" "$1" level=use
 	patient rto_min 4s
@@ -63,12 +63,12 @@ t_alone() {
 	ask count
 	tell "flow x"
 	ipsec_rekey
-	sleep 0.5
-	ipsec_expire
+	tell "pause 200"
+	older=$IPSEC_OLD_SPI
 	ipsec_rekey
-	sleep 0.5
+	says "pause 200 ; flowed x" "ok, ok" "$title: rekeyed twice under traffic"
 	ipsec_expire
-	says "flowed x" ok "$title: rekeyed twice under traffic"
+	IPSEC_OLD_SPI=$older ipsec_expire
 	says "count ; token x" "none, $token" "$title: nothing refused, the same token"
 	unharmed "$title"
 	patient
@@ -111,12 +111,9 @@ t_late() {
 	token=$answer
 	ask count
 	ipsec_rekey
-	tell "flow x"
-	sleep 0.4
-	tell "bind $IPSEC_SPI a1"
-	sleep 0.5
+	says "flow x ; pause 300 ; bind $IPSEC_SPI a1 ; pause 200 ; flowed x" \
+		"ok, ok, ok, ok, ok" "$title: rekeyed under traffic"
 	ipsec_expire
-	says "flowed x" ok "$title: rekeyed under traffic"
 	says "count" "held +([0-9])" "$title: packets waited, none was refused"
 	unharmed "$title"
 	says "token x ; about x" "$token, a1" "$title: the same token and identity"
@@ -139,8 +136,8 @@ t_late() {
 	# nobody's
 	ask count
 	ipsec_rekey
-	tell "send x left secret"
-	says "latch x ; count" "established *, held +([0-9])" "$title: never bound: waits at first"
+	says "send x left secret ; latch x ; count" "ok, established *, held +([0-9])" \
+		"$title: never bound: waits at first"
 	becomes "latch x" "broken 2 out-unknown *" "$title: never bound: then refused"
 	says "count" "out-unknown +([0-9])?( held +([0-9])) broken 1" "$title: never bound: counted"
 	tell "bind $IPSEC_SPI a1"
@@ -165,13 +162,11 @@ t_first() {
 	tell "open x $3 ; say x"
 	says "about x ; say x" "nobody, ok" "$title: nobody knows who it is"
 	ask count
-	tell "inject x evil data"
-	sleep 1.2
+	tell "inject x evil data ; pause 1200"
 	says "got x" nothing "$title: somebody who is known does not take the place"
 	says "count" "in-unknown 1 held 1" "$title: refused, after a while"
 	evil_out add
-	tell "bind $EVIL_SPI b0 ; send x left secret"
-	sleep 1.2
+	tell "bind $EVIL_SPI b0 ; send x left secret ; pause 1200"
 	bytes=$(IPSEC_SPI=$EVIL_SPI xfrm_bytes left out esp)
 	is "$bytes" 0 "$title: nothing is sent to it"
 	evil_out delete

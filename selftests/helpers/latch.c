@@ -24,6 +24,8 @@
  *	flow NAME, flowed NAME	begin to send something small each way again and
  *				again, and read it; end that: ok if all has come
  *	close NAME [abort|left]	both ends, right first or left first
+ *	pause MILLISECONDS	without starting a program, which takes longer
+ *	unload			the module; nothing more is known of it
  *	many COUNT		connections opened, used and closed
  *	unconnected		what asking and setting is answered without a connection
  *	powerless		what others than the administrator are answered
@@ -47,6 +49,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -328,6 +331,19 @@ COMMAND(do_wait)
 	answer(readable(link->fd[LEFT], TIMEOUT) ? "ok" : "ETIMEDOUT");
 }
 
+COMMAND(do_pause)
+{
+	usleep(atoi(arg[1]) * 1000);
+	answer("ok");
+}
+
+COMMAND(do_unload)
+{
+	do_forget(NULL, arg);
+	if (syscall(SYS_delete_module, "ipsec_token", O_NONBLOCK))
+		printf(" but %s", error_name(errno));
+}
+
 COMMAND(do_many)
 {
 	char *open_args[] = { "open", "many", "initiator" }, *close_args[] = { "", "", "" };
@@ -462,7 +478,8 @@ static const struct {
 	{ "events", false, do_events },		{ "watch", false, do_watch },
 	{ "seen", false, do_seen },		{ "forget", false, do_forget },
 	{ "unconnected", false, do_unconnected }, { "powerless", false, do_powerless },
-	{ "offload", false, do_offload },
+	{ "offload", false, do_offload },	{ "pause", false, do_pause },
+	{ "unload", false, do_unload },
 };
 
 static void obey(char **arg)
@@ -487,6 +504,7 @@ static void obey(char **arg)
 int main(void)
 {
 	char line[1024], path[64], *command, *rest, *arg[MAX_ARGS], *next;
+	cpu_set_t one;
 	int host, i;
 
 	for (host = LEFT; host < HOSTS; host++) {
@@ -496,6 +514,11 @@ int main(void)
 			err(1, "%s", path);
 	}
 	packets_open();
+	/* what is sent from several processors may arrive in any order */
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		err(1, "sched_setaffinity");
 
 	while (fgets(line, sizeof(line), stdin)) {
 		for (command = strtok_r(line, ";\n", &rest); command;
