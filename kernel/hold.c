@@ -50,18 +50,6 @@ static unsigned int held_size(const struct held *held)
 }
 
 /**
- * ipsec_hold_releasing - are packets that have waited about to go on
- * @in: where
- *
- * Context: any.
- * Return: whether they are, and others should not overtake them.
- */
-bool ipsec_hold_releasing(const struct ipsec_net *in)
-{
-	return READ_ONCE(in->binds_begun) != READ_ONCE(in->binds_released);
-}
-
-/**
  * ipsec_hold - let a packet wait
  * @in: where
  * @skb: the packet, which is taken over

@@ -181,7 +181,7 @@ static __always_inline bool passes_in(const struct ipsec_net *in, const struct s
 		return !skb_sec_path(skb);
 	context = READ_ONCE(connection->context);
 	return ipsec_secpath_is(skb, context) && ipsec_latch_in_usual(connection, context) &&
-	       !READ_ONCE(connection->backlog);
+	       !READ_ONCE(connection->backlog) && likely(!ipsec_hold_releasing(in));
 }
 
 /* The same for what early demux has given a socket, which TCP will take. */
@@ -463,18 +463,19 @@ static unsigned int hook_in6(void *priv, struct sk_buff *skb, const struct nf_ho
 static __always_inline bool passes_out(const struct sk_buff *skb,
 				       const struct nf_hook_state *state)
 {
+	const struct ipsec_net *in = ipsec_net_rcu(state->net);
 	struct ipsec_connection *connection;
 	const struct ipsec_context *context;
 
 	if (!skb->sk)
 		return true;
-	if (unlikely(!ipsec_connection_glance(ipsec_net_rcu(state->net), skb->sk, &connection)))
+	if (unlikely(!ipsec_connection_glance(in, skb->sk, &connection)))
 		return false;
 	if (!connection)
 		return true;
 	context = READ_ONCE(connection->context);
 	return ipsec_secpath_outbound_is(skb, context) &&
-	       ipsec_latch_out_usual(connection, context);
+	       ipsec_latch_out_usual(connection, context) && likely(!ipsec_hold_releasing(in));
 }
 
 static unsigned int hook_out4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)

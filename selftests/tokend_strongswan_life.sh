@@ -153,6 +153,15 @@ four_bound() {
 	all_bound right && [ ${#SAS[@]} = 4 ]
 }
 
+# latches MODE: on both hosts
+latches() {
+	local host
+
+	for host in left right; do
+		$host "$BUILD/tools/ipsec-token" config set latch "$1"
+	done
+}
+
 # Two peers at one address, with the same traffic selectors and hence the same
 # reqid. Marks tell left which of them something is sent for; nothing of them
 # can be seen at right.
@@ -173,6 +182,9 @@ t_two() {
 	does "two peers: every SA has an identity" both_bound
 	reqids=$(right $IP xfrm state | grep -o 'reqid [0-9]*' | sort | uniq -c)
 	is "${reqids//[^ 0-9a-z]/}" "      4 reqid ${reqids##* }" "two peers: one reqid"
+	# Right can't choose whose SA it answers under, it is the newest. Latches would
+	# keep it from answering the older peer that way, so let them only report.
+	latches report
 	tell "open t1 tcp 4 1 ; open u1 udp 4 1 ; open t2 tcp 4 2 ; open u2 udp 4 2"
 	told_apart "two peers"
 
@@ -185,6 +197,7 @@ t_two() {
 	does "two peers, agents killed: every SA has an identity" both_bound
 	told_apart "two peers, agents killed"
 	tell "close t1 ; close u1 ; close t2 ; close u2"
+	latches enforce
 	swan left --terminate --ike one --timeout $PATIENTLY
 	down two
 }
