@@ -19,6 +19,9 @@ for family in 4 6; do
 		case $line in
 		"do rekey"*)
 			[ "${line#*reqid=}" = "$line" ] || IPSEC_REQID=${line#*reqid=}
+			# Of SAs that were added in one second the kernel sends
+			# under any, where there are many.
+			sleep 1.1
 			ipsec_rekey ;;
 		"do flush")
 			for host in left right; do

@@ -122,8 +122,8 @@ static void *serve_connection(void *data)
 		line[strcspn(line, "\n")] = '\0';
 		ret = ipsec_ptoken_from_fd(fileno(stream), &ptoken);
 		tell(ret, ptoken, told, sizeof(told));
-		fprintf(stream, "%s|%s\n", line, told);
-		fflush(stream);
+		if (dprintf(fileno(stream), "%s|%s\n", line, told) < 0)
+			break;
 	}
 	fclose(stream);
 	return NULL;
@@ -136,7 +136,7 @@ static void *serve_connections(void *data)
 	int fd;
 
 	while ((fd = accept(listener, NULL, NULL)) >= 0) {
-		FILE *stream = fdopen(fd, "r+");
+		FILE *stream = fdopen(fd, "r");
 
 		if (!stream || pthread_create(&thread, NULL, serve_connection, stream) ||
 		    pthread_detach(thread))
@@ -187,7 +187,7 @@ static int serve(const char *address, const char *port)
 
 struct client {
 	int fd;
-	FILE *stream;		/* NULL: datagrams */
+	FILE *stream;		/* to read from; NULL: datagrams */
 	char here[LINE_SIZE];	/* what this end was told last */
 	char there[LINE_SIZE];	/* what the other end was told */
 };
@@ -208,7 +208,7 @@ static void client_open(struct client *client, const char *type, const char *sou
 		errx(1, "no tokens with datagrams");
 	if (connect(client->fd, (struct sockaddr *)&to, sizeof(to)))
 		err(1, "%s port %s", address, port);
-	client->stream = tcp ? fdopen(client->fd, "r+") : NULL;
+	client->stream = tcp ? fdopen(client->fd, "r") : NULL;
 }
 
 /* Return: whether an answer came. */
@@ -220,9 +220,8 @@ static bool exchange(struct client *client)
 	int ret;
 
 	if (client->stream) {
-		fprintf(client->stream, "%s\n", hello);
-		fflush(client->stream);
-		if (!fgets(answer, sizeof(answer), client->stream))
+		if (dprintf(client->fd, "%s\n", hello) < 0 ||
+		    !fgets(answer, sizeof(answer), client->stream))
 			return false;
 		answer[strcspn(answer, "\n")] = '\0';
 		ret = ipsec_ptoken_from_fd(client->fd, &ptoken);
