@@ -8,6 +8,7 @@
 #include <ipsec/token.h>
 #include <sys/resource.h>
 
+#include "bench_slab.h"
 #include "bench_stats.h"
 #include "bench_tun.h"
 
