@@ -10,7 +10,7 @@
 
 RUNS=${RUNS:-5}	# of the same thing with and without the module, in turn
 
-PARTS=${PARTS:-receive latch calls many identities}
+PARTS=${PARTS:-receive latch latches calls many identities}
 
 rows=$(mktemp)
 module=$(basename "$MODULE" .ko)
@@ -54,6 +54,27 @@ part_latch() {
 		compare "the same without early demux, $what" - tcp beside $family nodemux
 		compare "TCP send in clear beside a latch, $what" 1.01 send beside $family
 	done
+}
+
+# latches accepted|connected COUNT: what the module adds to each
+latches() {
+	local with without
+
+	without=$("$HELPERS/bench_latches" "$@") || return
+	insmod "$MODULE"
+	with=$("$HELPERS/bench_latches" "$@") && rmmod "$module" || return
+	awk -v what="bytes per latched connection, $2 $1" -v with="$with" \
+		-v without="$without" \
+		'BEGIN { printf "%s\t%.1f\t-\t128\n", what, with - without }' >>"$rows"
+}
+
+part_latches() {
+	latches accepted 1000
+	latches accepted 100000
+	net_up
+	ipsec_up esp-gcm 4
+	latches connected 1000
+	net_down
 }
 
 part_calls() {
@@ -111,7 +132,7 @@ END {
 }' "$rows"
 
 # What could not be measured is missing from the table.
-declare -A ROWS=([receive]=4 [latch]=10 [calls]=19 [many]=7 [identities]=4)
+declare -A ROWS=([receive]=4 [latch]=10 [latches]=3 [calls]=19 [many]=7 [identities]=4)
 for part in $PARTS; do
 	expected=$((expected + ROWS[$part]))
 done
