@@ -54,9 +54,10 @@ section() {
 
 # ipsec_conf HOST: most connections do without a script, which takes its time
 ipsec_conf() {
-	local host=$1 peer=right updown
+	local host=$1 peer=right updown own=
 
-	[ "$host" = left ] || peer=left
+	# only this end has to prove anything
+	[ "$host" = left ] || peer=left own=rightcert=right
 	updown="${host}updown=\"$UPDOWN -s $DIR/$host/agent/updown\""
 	section "config setup" protostack=xfrm uniqueids=no ikev1-policy=accept
 	section "conn %default" ikev2=yes type=transport left=10.0.0.1 right=10.0.0.2 \
@@ -68,6 +69,7 @@ ipsec_conf() {
 	section "conn v6" authby=secret left=fd00::1 right=fd00::2 type=tunnel
 	section "conn null" authby=null leftid=%null rightid=%null
 	section "conn either" authby=ecdsa,null "${host}cert=$host"
+	section "conn asym" leftauth=null rightauth=ecdsa leftid=%null "$own"
 	section "conn x509" "$updown" authby=ecdsa "${host}cert=$host" "${peer}ca=%same"
 	section "conn dn" authby=ecdsa "${host}cert=$host" "${host}id=%fromcert" "${peer}id=%fromcert"
 	section "conn only" authby=ecdsa "${host}cert=$host" "${peer}cert=$peer"
@@ -273,6 +275,12 @@ t_either() {
 	check "NULL or signature: bound" both_bound
 	is "$(field left method) $(field left id)" "$NONE -" "NULL or signature: NONE"
 	down either
+	# what one end is asked for, the other is not
+	check "NULL and signature: up" up asym
+	check "NULL and signature: bound" both_bound
+	is "$(field right method) $(field right id)" "$NONE -" "NULL and signature: NONE of the first"
+	is "$(field right local.method)" $PKIX_INLINE "NULL and signature: and a signature of its own"
+	down asym
 }
 
 # What pluto does not tell of a certificate is not claimed.

@@ -130,6 +130,34 @@ static void test_states_odd(void)
 	free(text);
 }
 
+static void test_connections(void)
+{
+	static const char text[] =
+		"000 \"c\":   our auth:null, their auth:null, our autheap:none, their autheap:none;\n"
+		"000 \"c\"[1]:   policy: IKEv2+PSK;\n"
+		"000 \"c#10.0.0.0/8\"[2] ...fd00::2:   policy: IKEv1+RSASIG;\n"
+		/* what a peer is called must not be taken for a phrase */
+		"000 \"c\"[3] x:   policy: IKEv2+PSK;\n"
+		"000 \"c\"[4]: 10.0.0.1[a]...10.0.0.2[\"d\":   policy: IKEv2+PSK;]; erouted;\n"
+		"000 \"c\"[5]   policy: IKEv2+PSK;\n";
+	const struct pluto_connection *connection;
+	struct pluto_status status;
+	unsigned int i;
+
+	EXPECT(!parse(text, &status) && status.connections == 3);
+	connection = pluto_connection_find(&status, "c", 0);
+	EXPECT(connection && connection->remote.class == AUTH_CLASS_NULL &&
+	       !connection->policy_told);
+	connection = pluto_connection_find(&status, "c", 1);
+	EXPECT(connection && connection->psk_accepted && !connection->signature_accepted);
+	connection = pluto_connection_find(&status, "c#10.0.0.0/8", 2);
+	EXPECT(connection && connection->ikev1 && connection->signature_accepted);
+	for (i = 3; i <= 5; i++)
+		EXPECT(!pluto_connection_find(&status, "c", i));
+	EXPECT(!pluto_connection_find(&status, "d", 0));
+	pluto_status_clear(&status);
+}
+
 static void test_text(void)
 {
 	EXPECT(text_good("") && text_good("Prüfung") && text_good("\xf0\x9f\x98\x80"));
@@ -320,7 +348,11 @@ static void test_claims(void)
 		{ SCENE("secret", "IKEv1+PSK+RSASIG", PEER), IPSEC_AUTH_BTNS, NULL, NULL },
 		{ SCENE("rsasig", "IKEv1+PSK+RSASIG", PEER, SIGNED(CA, NULL, NO_KEYS)),
 		  IPSEC_AUTH_BTNS, NULL, NULL },
-		{ SCENE("never", "IKEv2+AUTH_NEVER", PEER), IPSEC_AUTH_BTNS, NULL, NULL },
+		{ SCENE("never", "IKEv2+AUTH_NEVER", PEER), IPSEC_AUTH_NONE, NULL, NULL },
+		{ SCENE("other", "IKEv2", PEER), IPSEC_AUTH_NONE, NULL, NULL },
+		/* the peer is not asked for what this end has to prove */
+		{ SCENE("null", "IKEv2+ECDSA", PEER), IPSEC_AUTH_NONE, NULL, NULL },
+		{ SCENE("secret", "IKEv2+RSASIG", PEER), IPSEC_AUTH_BTNS, NULL, NULL },
 		{ SCENE("secret", "", PEER), IPSEC_AUTH_GROUPKEY, "peer.example.org", NULL },
 		/* certificates */
 		{ SCENE("ecdsa", "IKEv2+ECDSA", PEER, SIGNED(CA, NULL, NO_KEYS)),
@@ -639,6 +671,7 @@ static const struct {
 } tests[] = {
 	{ test_states, "SAs are read" },
 	{ test_states_odd, "odd lines are passed over, and rubbish is refused" },
+	{ test_connections, "connections are read" },
 	{ test_text, "text that may be shown" },
 	{ test_claims, "what is claimed of which evidence" },
 	{ test_administrator, "what is claimed since an administrator says so" },

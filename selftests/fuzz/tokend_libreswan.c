@@ -37,9 +37,9 @@ static void check_identity(const struct pluto_status *status, const struct pluto
 		!identity->binding);
 	require(identity->remote.method != IPSEC_AUTH_PKIX_TRUSTED);
 	if (!connection || !connection->policy_told)
-		require(identity->remote.method <= IPSEC_AUTH_BTNS ||
-			identity->remote.method == IPSEC_AUTH_EAP);
-	if (connection && connection->null_accepted)
+		require(identity->remote.method == IPSEC_AUTH_NONE);
+	if (connection && (connection->null_accepted ||
+			   connection->remote.class == AUTH_CLASS_NULL))
 		require(identity->remote.method == IPSEC_AUTH_NONE);
 	if (identity->remote.method == IPSEC_AUTH_PKIX_INLINE)
 		require(identity->remote.id && status->keys_told && !connection->id_unchecked);

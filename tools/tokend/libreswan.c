@@ -122,24 +122,30 @@ static bool incarnation_same(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* A script is run when SAs are there, so pluto must have them, or others since. */
-static void expected_check(struct source *source)
+/* Which way round the script has its SPIs is of no matter. */
+static bool has_sas(const struct pluto_status *status, const uint32_t *spi)
 {
-	const uint32_t *spi = source->expected.spi;
 	const struct pluto_state *state;
 	size_t i;
 
-	if (!*source->expected.verb)
-		return;
-	for (i = 0; i < source->status.states; i++) {
-		state = &source->status.state[i];
+	for (i = 0; i < status->states; i++) {
+		state = &status->state[i];
 		if (state->in && ((state->spi_in == spi[0] && state->spi_out == spi[1]) ||
 				  (state->spi_in == spi[1] && state->spi_out == spi[0])))
-			break;
+			return true;
 	}
-	if (i == source->status.states)
+	return false;
+}
+
+/* A script is run when SAs are there, so pluto must have them, or others since. */
+static void scripts_check(struct source *source)
+{
+	if (*source->expected.verb && !has_sas(&source->status, source->expected.spi))
 		log_event(LOG_LEVEL_NOTICE, "libreswan: updown %s of %s: pluto has no such SAs",
 			  source->expected.verb, source->expected.connection);
+	/* said while pluto was being asked, and dealt with by now */
+	if (has_sas(&source->status, source->heard.spi))
+		memset(&source->heard, 0, sizeof(source->heard));
 }
 
 static void watch_fd(const struct source *source, int fd)
@@ -261,7 +267,7 @@ static void done(struct source *source, bool evidence)
 			    source->config);
 	source->known = source->incarnation;
 	source->watch_at = source->ikes.fleeting ? now_ms() + WATCH_MS : INT64_MAX;
-	expected_check(source);
+	scripts_check(source);
 	if (source->failing)
 		log_event(LOG_LEVEL_NOTICE, "libreswan: pluto answers");
 	source->failing = false;

@@ -319,16 +319,23 @@ static struct key local_key(const struct pluto_status *status, const struct nick
 
 /* --------------------------------------------------------------- what to claim */
 
-/* What an end has proved itself by, the least if there are several ways. */
+/*
+ * What an end has proved itself by, the least if there are several ways. That is
+ * nothing at all where it is not told, or where an end that is expected to sign may
+ * do without. The policy is what this end goes by itself; what it accepts beside
+ * what it asks for follows that.
+ */
 static enum auth_class class_of(const struct pluto_connection *connection,
 				const struct pluto_end *end)
 {
-	if (connection->null_accepted)
+	if (!connection->policy_told || connection->null_accepted ||
+	    end->class == AUTH_CLASS_NULL)
 		return AUTH_CLASS_NULL;
 	if (end->eap)
 		return AUTH_CLASS_EAP;
-	if (!connection->policy_told ||
-	    (connection->psk_accepted && end->class != AUTH_CLASS_PSK) ||
+	if (end->class == AUTH_CLASS_ANY)
+		return AUTH_CLASS_NULL;
+	if ((connection->psk_accepted && end->class != AUTH_CLASS_PSK) ||
 	    (connection->signature_accepted && end->class != AUTH_CLASS_PUBKEY))
 		return AUTH_CLASS_ANY;
 	return end->class;

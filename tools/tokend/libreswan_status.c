@@ -6,7 +6,7 @@
  *
  *	#N: "NAME"[INSTANCE] ADDRESS:PORT STATE_X (established ...); ... IKE SA #N; ...
  *	#N: "NAME"[INSTANCE] ADDRESS esp.SPI@HOST esp.SPI@HOST Traffic: ...
- *	"NAME"[INSTANCE]:   PHRASE
+ *	"NAME"[INSTANCE] ADDRESS:   PHRASE
  *
  * of SAs, outbound and then inbound (with colons instead of dots where HOST has
  * colons itself), and of connections. Public keys and certificates are in
@@ -419,6 +419,16 @@ static void certificate_set(char **to, char *text, const char *phrase)
 	}
 }
 
+/* Some instances have an address behind their number. Returns what is behind the colon. */
+static char *address_skip(char *text)
+{
+	if (text && text[0] == ' ')
+		text += 1 + strspn(text + 1, "0123456789abcdefABCDEF.:/");
+	else if (text && text[0] == ':')
+		text++;
+	return text && text[-1] == ':' ? text : NULL;
+}
+
 static void connection_read(struct pluto_status *status, char *text)
 {
 	struct pluto_connection *connection;
@@ -426,7 +436,7 @@ static void connection_read(struct pluto_status *status, char *text)
 	char *name;
 
 	/* the line without three blanks has identities, which peers choose */
-	text = text_behind(name_read(text, &name, &instance), ":   ");
+	text = text_behind(address_skip(name_read(text, &name, &instance)), "   ");
 	if (!text)
 		return;
 	connection = connection_of(status, name, instance);
