@@ -9,7 +9,7 @@
 # shellcheck disable=SC2034
 
 TOKEND=$BUILD/tools/tokend/ipsec-tokend
-LAYERS=$BUILD/guest/layers
+LAYERS=$BUILD/layers
 DIR=/tmp/tokend.$$
 
 # what the numbers of enum ipsec_auth_method mean
