@@ -168,7 +168,8 @@ static const struct rule rules[] = {
 	    "a public key that is not told, equal to no other peer" } },
 
 	{ AUTH_CLASS_NULL, ANY, ANY, ANY, ANY, ANY, ANY,
-	  { IPSEC_AUTH_NONE, TOKEN_RANDOM, "not authenticated, or not told to be, equal to no other peer" } },
+	  { IPSEC_AUTH_NONE, TOKEN_RANDOM,
+	    "not authenticated, or not told to be, equal to no other peer" } },
 };
 
 static bool fits(int wanted, int is)
