@@ -27,10 +27,17 @@
  * IPSEC_SO_RECVPTOKEN, int: deliver a pToken with every datagram.
  * IPSEC_SO_LATCH: getsockopt, struct ipsec_latch: what keeps a connection to its
  *	protection; setsockopt, __u32, IPSEC_LATCH_F_*: what to do.
+ * IPSEC_SO_REQUEST: what an application requires of a socket: a stream of
+ *	netlink attributes, enum ipsec_request_attr. Nothing passes that does not
+ *	meet it. Set before connect(), or on a listener.
+ * IPSEC_SO_REQUEST_STATUS, getsockopt only, struct ipsec_request_status: how it is
+ *	met, or why it is not.
  */
 #define IPSEC_SO_PTOKEN		0x5350
 #define IPSEC_SO_RECVPTOKEN	0x5351
 #define IPSEC_SO_LATCH		0x5352
+#define IPSEC_SO_REQUEST	0x5353
+#define IPSEC_SO_REQUEST_STATUS	0x5354
 
 /*
  * Control message that comes with every datagram of a socket that set
@@ -85,6 +92,53 @@ enum ipsec_latch_mode {
 	IPSEC_LATCH_OFF,		/* nothing */
 };
 
+/*
+ * What is required. A request only adds to what the system's policy demands:
+ * what is not required is not forbidden.
+ */
+#define IPSEC_REQUEST_F_PRIVACY		(1U << 0) /* trusted encryption */
+#define IPSEC_REQUEST_F_INTEGRITY	(1U << 1) /* trusted authentication of data */
+#define IPSEC_REQUEST_F_COMPRESSION	(1U << 2) /* IPComp is part of it */
+#define IPSEC_REQUEST_F_NO_COMPRESSION	(1U << 3) /* IPComp is no part of it */
+#define IPSEC_REQUEST_F_END_TO_END	(1U << 4) /* between the very two hosts */
+#define IPSEC_REQUEST_F_LOOPBACK	(1U << 5) /* addresses of this host are let pass */
+
+/* As a request's or packet's cause: why a request is not met. */
+enum ipsec_request_reason {
+	IPSEC_REQUEST_REASON_NONE,
+	IPSEC_REQUEST_REASON_NO_SA,	/* none, and none can be negotiated: ENOKEY */
+	IPSEC_REQUEST_REASON_REFUSED,	/* the peer refused to negotiate: EACCES */
+	IPSEC_REQUEST_REASON_WEAKER,	/* protects less than required: EPROTO */
+	IPSEC_REQUEST_REASON_IDENTITY,	/* is somebody else: EKEYREJECTED */
+	IPSEC_REQUEST_REASON_METHOD,	/* not authenticated as required: EKEYREJECTED */
+	IPSEC_REQUEST_REASON_TIMEOUT,	/* nothing in time: ETIMEDOUT */
+	IPSEC_REQUEST_REASON_UNKNOWN,	/* what protects is not known: EPROTO */
+	IPSEC_REQUEST_REASON_LIMIT,	/* the user has too many: EDQUOT */
+
+	__IPSEC_REQUEST_REASON_MAX
+};
+
+#define IPSEC_REQUEST_REASON_MAX (__IPSEC_REQUEST_REASON_MAX - 1)
+
+enum ipsec_request_state {
+	IPSEC_REQUEST_ABSENT,		/* nothing is required */
+	IPSEC_REQUEST_SET,		/* not connected yet, or a listener */
+	IPSEC_REQUEST_PENDING,		/* waiting for SAs */
+	IPSEC_REQUEST_MET,		/* connected, and as required */
+	IPSEC_REQUEST_FAILED,
+};
+
+#define IPSEC_REQUEST_MAX_TEXT	255	/* bytes, without the last zero */
+#define IPSEC_REQUEST_MAX_SIZE	8192	/* bytes of a request's attributes */
+
+struct ipsec_request_status {
+	__u32 state;		/* enum ipsec_request_state */
+	__u32 reason;		/* enum ipsec_request_reason, of the last refusal */
+	__u32 refused_out;	/* packets that did not leave */
+	__u32 refused_in;	/* packets that did not arrive */
+	char text[IPSEC_REQUEST_MAX_TEXT + 1];	/* the keying agent's words, or "" */
+};
+
 #define IPSEC_GENL_NAME			"ipsec_token"
 #define IPSEC_GENL_VERSION		1
 /* full events; needs CAP_NET_ADMIN over the network namespace */
@@ -128,6 +182,14 @@ enum ipsec_cmd {
 	/* to the group "events", at a limited rate */
 	IPSEC_CMD_LATCH_NTF,		/* A_SOCKET: a packet did not match */
 
+	/* for the owner of the cgroup, of which the caller is part */
+	IPSEC_CMD_REQUEST_CGROUP,	/* do: A_CGROUP_FD, A_REQUEST */
+	/* CAP_NET_ADMIN */
+	IPSEC_CMD_REQUEST_RESULT,	/* do: A_REQUEST: how a negotiation ended */
+	IPSEC_CMD_REQUEST_GET,		/* dump: A_REQUEST, of those that wait */
+	/* to the group "events" */
+	IPSEC_CMD_REQUEST_NTF,		/* A_REQUEST: SAs are needed */
+
 	__IPSEC_CMD_MAX
 };
 
@@ -150,6 +212,8 @@ enum ipsec_attr {
 	IPSEC_A_IDENTITY,		/* nest of enum ipsec_identity_attr */
 	IPSEC_A_SA,			/* nest of enum ipsec_sa_ref_attr, several */
 	IPSEC_A_LATCH_MODE,		/* u8, enum ipsec_latch_mode */
+	IPSEC_A_REQUEST,		/* nest of enum ipsec_request_attr */
+	IPSEC_A_CGROUP_FD,		/* s32, of the directory of a cgroup (version 2) */
 
 	__IPSEC_A_MAX
 };
@@ -366,5 +430,37 @@ enum ipsec_sa_ref_attr {
 };
 
 #define IPSEC_SA_REF_A_MAX (__IPSEC_SA_REF_A_MAX - 1)
+
+/*
+ * A request. Those up to IDENTITY are what is required, and all that a socket
+ * option takes and gives; the others tell an agent for what SAs are needed, and
+ * are its answer.
+ */
+enum ipsec_request_attr {
+	IPSEC_REQUEST_A_UNSPEC,
+	IPSEC_REQUEST_A_PAD,
+	IPSEC_REQUEST_A_FLAGS,		/* u32, IPSEC_REQUEST_F_* */
+	IPSEC_REQUEST_A_METHODS,	/* u32, bit 1 << enum ipsec_auth_method; absent: any */
+	IPSEC_REQUEST_A_TIMEOUT,	/* u32, milliseconds for the negotiation */
+	/*
+	 * Nest of enum ipsec_identity_attr: the peer, of which all must be equal
+	 * that is there: ITOKEN, IKE_ID_TYPE, IKE_ID, CA_DN, CERTIFICATE_DN, PUBKEY_ID.
+	 */
+	IPSEC_REQUEST_A_IDENTITY,
+	IPSEC_REQUEST_A_ID,		/* u64, never used twice in a namespace */
+	IPSEC_REQUEST_A_FAMILY,		/* u16, AF_INET or AF_INET6 */
+	IPSEC_REQUEST_A_LOCAL,		/* 4 or 16 bytes */
+	IPSEC_REQUEST_A_PEER,		/* 4 or 16 bytes */
+	IPSEC_REQUEST_A_LOCAL_PORT,	/* be16 */
+	IPSEC_REQUEST_A_PEER_PORT,	/* be16 */
+	IPSEC_REQUEST_A_PROTOCOL,	/* u8, IPPROTO_* */
+	IPSEC_REQUEST_A_UID,		/* u32, of the asker, as the listener sees it */
+	IPSEC_REQUEST_A_REASON,		/* u8, enum ipsec_request_reason; NONE: SAs are there */
+	IPSEC_REQUEST_A_TEXT,		/* string, for people */
+
+	__IPSEC_REQUEST_A_MAX
+};
+
+#define IPSEC_REQUEST_A_MAX (__IPSEC_REQUEST_A_MAX - 1)
 
 #endif /* _UAPI_LINUX_IPSEC_TOKEN_H */
