@@ -34,6 +34,7 @@ help:
 	@echo 'make check        all tests in a guest; TESTS="a b" SMP=2 MEM=1G'
 	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
 	@echo 'make check-race   all at once, in disorder, on that kernel; DURATION=600 seconds'
+	@echo 'make fuzz         parsers in user space against made up inputs; DURATION=600 seconds'
 	@echo 'make bench        count instructions in a guest, into build/bench.json; PARTS=latch'
 	@echo 'make shell        a shell in the same guest, module loaded'
 	@echo 'make lint         checkpatch, sparse, W=1, kernel-doc, cppcheck, ...'
@@ -184,6 +185,11 @@ check-race:
 	$(MAKE) --no-print-directory check-debug TESTS=race DURATION=$$duration \
 		PATIENCE=$$((duration / 20 + 6))
 
+# The test of this name as long as one likes.
+fuzz: packages
+	+@$(MAKE) --no-print-directory -s $(LIB).a
+	@DURATION=$(or $(DURATION),600) bash selftests/fuzz.sh
+
 run-check:
 	@selftests/qemu/check.sh $(TESTS)
 
@@ -235,6 +241,6 @@ distclean:
 -include $(wildcard $(foreach d,lib lib/examples tools tools/tokend tools/libexec selftests \
 	selftests/helpers,$(BUILD)/$d/*.d))
 
-.PHONY: all help module fail lib examples tools selftests packages check check-debug check-race demo bench \
+.PHONY: all help module fail lib examples tools selftests packages check check-debug check-race fuzz demo bench \
 	shell run-check run-demo run-bench run-shell lint install clean distclean
 .DELETE_ON_ERROR:

@@ -144,7 +144,7 @@ int ipsec_itoken_parse(const void *attrs, size_t size, struct ipsec_itoken **ito
 		       struct ipsec_itoken **local)
 {
 	const struct nlattr *nest = NULL, *none = NULL;
-	struct ipsec_itoken *peer, *own = NULL;
+	struct ipsec_itoken *peer = NULL, *own = NULL;
 	int err;
 
 	err = read_all(attrs, size, &peer, &nest);
@@ -152,8 +152,7 @@ int ipsec_itoken_parse(const void *attrs, size_t size, struct ipsec_itoken **ito
 		err = read_all(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), &own,
 			       &none);
 	if (err) {
-		if (nest)
-			free(peer);
+		free(peer);
 		return err;
 	}
 	if (itoken)

@@ -27,6 +27,9 @@ packages=(
 	# what tests call in the guest
 	iproute2 iputils-ping tcpdump iperf3 jq
 
+	# parsers against made up inputs
+	clang libclang-rt-dev
+
 	# make lint
 	perl sparse cppcheck shellcheck
 )
