@@ -9,7 +9,7 @@
 . selftests/lib.sh
 
 OUT=$BUILD/fuzz
-sources=(tools/credential.c tools/credential_file.c lib/*.c)
+sources=(tools/credential*.c lib/*.c)
 for file in tools/tokend/*.c; do
 	[ "$file" = tools/tokend/main.c ] || sources+=("$file")
 done
