@@ -119,8 +119,9 @@ spis() {
 	field "$1" spi
 }
 
-# other_spis SPIS: left has others than these
+# other_spis SPIS: left has others than these, by now
 other_spis() {
+	dump left >"$DIR/left/dump"
 	[ "$(spis left)" != "$1" ]
 }
 
