@@ -206,8 +206,14 @@ man	:= $(wildcard Documentation/man/*.[1-8])
 share	:= $(DESTDIR)$(PREFIX)/share
 put	= install -D -m
 
-install: all
+install: install-module install-user
+	$(if $(DESTDIR),,depmod $(KVER) && ldconfig)
+
+install-module: module
 	$(put) 644 $(MODULE) $(DESTDIR)/lib/modules/$(KVER)/extra/ipsec_token.ko
+
+# Without the module: packages of distributions have DKMS build it.
+install-user: lib tools
 	$(put) 644 -t $(DESTDIR)$(PREFIX)/include/linux include/uapi/linux/*.h
 	$(put) 644 -t $(DESTDIR)$(PREFIX)/include/ipsec include/ipsec/*.h
 	$(put) 755 -t $(DESTDIR)$(LIBDIR) $(BUILD)/lib/$(SONAME)
@@ -228,7 +234,7 @@ install: all
 		$(share)/bash-completion/completions/ipsec-token
 	$(put) 644 -t $(share)/ipsec-token Documentation/netlink/specs/*.yaml
 	$(foreach m,$(man),$(put) 644 -t $(share)/man/man$(subst .,,$(suffix $(m))) $(m) &&) :
-	$(if $(DESTDIR),,depmod $(KVER) && ldconfig)
+	sed -i -e 's,/usr/local/,$(PREFIX)/,' $(share)/man/man8/ipsec-tokend.8
 
 # The downloaded kernel and headers are kept: they are no product of ours.
 clean:
@@ -242,5 +248,6 @@ distclean:
 	selftests/helpers,$(BUILD)/$d/*.d))
 
 .PHONY: all help module fail lib examples tools selftests packages check check-debug check-race fuzz demo bench \
-	shell run-check run-demo run-bench run-shell lint install clean distclean
+	shell run-check run-demo run-bench run-shell lint install install-module install-user \
+	clean distclean
 .DELETE_ON_ERROR:

@@ -30,6 +30,9 @@ packages=(
 	# parsers against made up inputs
 	clang libclang-rt-dev
 
+	# the project's own Debian packages
+	debhelper dh-dkms dpkg-dev fakeroot
+
 	# make lint
 	perl sparse cppcheck shellcheck
 )
