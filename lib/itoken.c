@@ -361,6 +361,40 @@ int ipsec_itoken_import(const char *text, struct ipsec_itoken **itoken)
 }
 
 /**
+ * ipsec_itoken_value() - what makes identities equal
+ * @itoken: an identity
+ * @value: set to IPSEC_ITOKEN_SIZE bytes
+ * @valued: set if it was
+ *
+ * Return: 0, -ENODATA for a peer that was not authenticated.
+ */
+int ipsec_itoken_value(const struct ipsec_itoken *itoken, uint8_t *value, bool *valued)
+{
+	if (itoken->method == IPSEC_AUTH_NONE)
+		return -ENODATA;
+	memcpy(value, itoken->value, IPSEC_ITOKEN_SIZE);
+	*valued = true;
+	return 0;
+}
+
+/**
+ * ipsec_itoken_of_value() - an identity of which no more than that is known
+ * @value: IPSEC_ITOKEN_SIZE bytes
+ * @itoken: set to it, to be freed with ipsec_itoken_free()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ipsec_itoken_of_value(const uint8_t *value, struct ipsec_itoken **itoken)
+{
+	*itoken = calloc(1, sizeof(**itoken));
+	if (!*itoken)
+		return -ENOMEM;
+	(*itoken)->id_type = -1;
+	memcpy((*itoken)->value, value, IPSEC_ITOKEN_SIZE);
+	return 0;
+}
+
+/**
  * ipsec_itoken_method() - how was the peer authenticated?
  * @itoken: identity
  *
