@@ -339,7 +339,7 @@ enum ipsec_verdict ipsec_required_in(struct ipsec_net *in, struct ipsec_required
 				     const struct sk_buff *skb, struct ipsec_context *seen,
 				     bool wait)
 {
-	bool open, loopback = skb->dev && skb->dev->flags & IFF_LOOPBACK;
+	bool open, loopback = skb->skb_iif == LOOPBACK_IFINDEX;	/* a datagram has no skb->dev */
 	enum ipsec_request_reason reason;
 
 	reason = required_judge(in, required, seen, false, loopback, &open);
