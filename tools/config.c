@@ -214,6 +214,9 @@ static const char *const counters[] = {
 	[IPSEC_STATS_A_LATCH_HELD]	  = "latch-held",
 	[IPSEC_STATS_A_LATCH_BROKEN]	  = "latch-broken",
 	[IPSEC_STATS_A_LATCH_RESET]	  = "latch-reset",
+	[IPSEC_STATS_A_REQUEST_REFUSED_IN]  = "request-refused-in",
+	[IPSEC_STATS_A_REQUEST_REFUSED_OUT] = "request-refused-out",
+	[IPSEC_STATS_A_NEGOTIATIONS]	  = "negotiations",
 };
 
 struct stats {
