@@ -330,8 +330,11 @@ void ipsec_handshake_old_gone(void)
 	schedule_work(&probe_old_work);
 }
 
-/* What is established by now was not watched. */
-static void mark_old(struct ipsec_net *in)
+#define ESTABLISHED	(TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 |	\
+			 TCPF_CLOSE_WAIT | TCPF_LAST_ACK | TCPF_CLOSING)
+
+/* What is in one of these states by now was not watched. */
+static void mark_old(struct ipsec_net *in, int states)
 {
 	struct inet_hashinfo *hashinfo = in->net->ipv4.tcp_death_row.hashinfo;
 	const struct hlist_nulls_node *node;
@@ -348,9 +351,7 @@ static void mark_old(struct ipsec_net *in)
 		spin_lock_bh(lock);
 		sk_nulls_for_each(sk, node, &hashinfo->ehash[i].chain) {
 			if (!net_eq(sock_net(sk), in->net) ||
-			    !((1 << sk->sk_state) &
-			      (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 |
-			       TCPF_CLOSE_WAIT | TCPF_LAST_ACK | TCPF_CLOSING)) ||
+			    !((1 << sk->sk_state) & states) ||
 			    ipsec_connection_find(in, sk))
 				continue;
 			if (ipsec_connection_create(in, sk, IPSEC_CONNECTION_OLD))
@@ -392,8 +393,12 @@ static void handshake_watch_work(struct work_struct *work)
 	xfrm_state_walk_init(&walk, IPSEC_PROTO_ANY, NULL);
 	xfrm_state_walk(in->net, &walk, sa_in_use, &in_use);
 	xfrm_state_walk_done(&walk, in->net);
+	/*
+	 * One that is about to be established may have been seen to before it was
+	 * known that there is somebody who watches.
+	 */
 	if (in_use || READ_ONCE(in->blind))
-		mark_old(in);
+		mark_old(in, ESTABLISHED | TCPF_SYN_SENT | TCPF_SYN_RECV);
 	/* pairs with the acquire in ipsec_tcp_ptoken() */
 	smp_store_release(&in->settled, true);
 }
@@ -553,7 +558,7 @@ int ipsec_handshake_init(void)
 	for_each_net(net) {
 		struct ipsec_net *in = ipsec_net(net);
 
-		mark_old(in);
+		mark_old(in, ESTABLISHED);
 		if (net->xfrm.state_num)
 			ipsec_handshake_watch(in);
 	}
