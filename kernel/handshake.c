@@ -84,6 +84,9 @@ static void connection_established(struct ipsec_net *in, struct sock *sk,
 	int err;
 
 	err = segment_hold(in, segment, &context);
+	/* one from before this was watched: its next segment tells */
+	if (err && connection && connection->state == IPSEC_CONNECTION_OLD)
+		return;
 	if (!err && old != TCP_SYN_SENT) {
 		/* there was a segment before this one, unless this made the socket */
 		if (connection && connection->early ?
@@ -325,7 +328,10 @@ void ipsec_handshake_old_gone(void)
 	schedule_work(&probe_old_work);
 }
 
-/* What is established by now was not watched. */
+/*
+ * What is established by now was not watched. Nor may be what is about to be: who
+ * found that nothing is watched sets the socket's state only afterwards.
+ */
 static void mark_old(struct ipsec_net *in)
 {
 	struct inet_hashinfo *hashinfo = in->net->ipv4.tcp_death_row.hashinfo;
@@ -344,8 +350,9 @@ static void mark_old(struct ipsec_net *in)
 		sk_nulls_for_each(sk, node, &hashinfo->ehash[i].chain) {
 			if (!net_eq(sock_net(sk), in->net) ||
 			    !((1 << sk->sk_state) &
-			      (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 |
-			       TCPF_CLOSE_WAIT | TCPF_LAST_ACK | TCPF_CLOSING)) ||
+			      (TCPF_SYN_SENT | TCPF_SYN_RECV | TCPF_ESTABLISHED |
+			       TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 | TCPF_CLOSE_WAIT |
+			       TCPF_LAST_ACK | TCPF_CLOSING)) ||
 			    ipsec_connection_find(in, sk))
 				continue;
 			if (ipsec_connection_create(in, sk, IPSEC_CONNECTION_OLD))
