@@ -33,6 +33,7 @@ help:
 	@echo 'make demo         watch it work in a guest'
 	@echo 'make check        all tests in a guest; TESTS="a b" SMP=2 MEM=1G'
 	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
+	@echo 'make check-debug-ci  those of them that continuous integration has the time for'
 	@echo 'make check-race   all at once, in disorder, on that kernel; DURATION=600 seconds'
 	@echo 'make fuzz         requests and socket options at random, there; DURATION=600 SEED=number'
 	@echo 'make bench        count instructions in a guest, into build/bench.json; PARTS=latch'
@@ -186,6 +187,10 @@ check-debug: packages
 		LOG=$(or $(LOG),$(BUILD)/log-$(or $(FLAVOUR),kasan)) \
 		MEM=$(or $(MEM),2G) PATIENCE=$(or $(PATIENCE),6)
 
+check-debug-ci:
+	+@$(MAKE) --no-print-directory check-debug \
+		TESTS="$$(sed -n 's/^\([^#\t ]*\)[^#]*[ \t]ci\b.*/\1/p' selftests/tests.list | xargs)"
+
 # One test as long as one likes.
 check-race: long = race
 fuzz: long = fuzz_kernel
@@ -245,6 +250,6 @@ distclean:
 -include $(wildcard $(foreach d,lib lib/examples tools tools/tokend tools/libexec selftests \
 	selftests/helpers,$(BUILD)/$d/*.d))
 
-.PHONY: all help module fail lib examples tools selftests packages check check-debug check-race fuzz demo bench \
+.PHONY: all help module fail lib examples tools selftests packages check check-debug check-debug-ci check-race fuzz demo bench \
 	shell run-check run-demo run-bench run-shell lint install clean distclean
 .DELETE_ON_ERROR:
