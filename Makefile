@@ -33,7 +33,9 @@ help:
 	@echo 'make demo         watch it work in a guest'
 	@echo 'make check        all tests in a guest; TESTS="a b" SMP=2 MEM=1G'
 	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
+	@echo 'make check-debug-ci  those of them that continuous integration has the time for'
 	@echo 'make check-race   all at once, in disorder, on that kernel; DURATION=600 seconds'
+	@echo 'make fuzz-kernel  requests and socket options at random, there; DURATION=600 SEED=number'
 	@echo 'make fuzz         parsers in user space against made up inputs; DURATION=600 seconds'
 	@echo 'make bench        count instructions in a guest, into build/bench.json; PARTS=latch'
 	@echo 'make shell        a shell in the same guest, module loaded'
@@ -150,11 +152,18 @@ $(BUILD)/selftests/%_m32: selftests/%.c $(KSELFTEST)/kselftest.h
 	@mkdir -p $(@D)
 	$(compile) -m32 -isystem $(KSELFTEST) $(LDFLAGS) -o $@ $<
 
+# What throws requests and socket options at the module, in make check-debug.
+$(BUILD)/selftests/fuzz/kernel: $(wildcard selftests/fuzz/kernel/*.[ch]) \
+		selftests/helpers/hosts.h $(LIB).a
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $(filter %.c %.a,$^) \
+		-lmnl -lyaml -lpthread
+
 # ------------------------------------------------------------------- guest
 
 export TOP := $(CURDIR)
 export BUILD MODULE KVER KERNEL GUESTMODULES SMP MEM LOG
-export KDIR FLAVOUR PATIENCE DURATION PARTS
+export KDIR FLAVOUR PATIENCE DURATION SEED PARTS
 
 packages:
 	@selftests/qemu/packages.sh
@@ -173,16 +182,22 @@ fail: module
 # Under emulation these kernels are several times slower.
 check-debug: packages
 	+@dir=$$(selftests/qemu/debug-kernel.sh $(or $(FLAVOUR),kasan)) && \
-	$(MAKE) --no-print-directory -s fail KDIR=$$dir/build && \
+	$(MAKE) --no-print-directory -s fail $(BUILD)/selftests/fuzz/kernel KDIR=$$dir/build && \
 	$(MAKE) --no-print-directory check FLAVOUR=$(or $(FLAVOUR),kasan) \
 		KDIR=$$dir/build KERNEL=$$dir/bzImage GUESTMODULES=$$dir/lib/modules \
 		LOG=$(or $(LOG),$(BUILD)/log-$(or $(FLAVOUR),kasan)) \
 		MEM=$(or $(MEM),2G) PATIENCE=$(or $(PATIENCE),6)
 
-# The test of this name as long as one likes.
-check-race:
+check-debug-ci:
+	+@$(MAKE) --no-print-directory check-debug \
+		TESTS="$$(sed -n 's/^\([^#\t ]*\)[^#]*[ \t]ci\b.*/\1/p' selftests/tests.list | xargs)"
+
+# One test as long as one likes.
+check-race: long = race
+fuzz-kernel: long = fuzz_kernel
+check-race fuzz-kernel:
 	+@duration=$(or $(DURATION),600) && \
-	$(MAKE) --no-print-directory check-debug TESTS=race DURATION=$$duration \
+	$(MAKE) --no-print-directory check-debug TESTS=$(long) DURATION=$$duration \
 		PATIENCE=$$((duration / 20 + 6))
 
 # The test of this name as long as one likes.
@@ -247,7 +262,8 @@ distclean:
 -include $(wildcard $(foreach d,lib lib/examples tools tools/tokend tools/libexec selftests \
 	selftests/helpers,$(BUILD)/$d/*.d))
 
-.PHONY: all help module fail lib examples tools selftests packages check check-debug check-race fuzz demo bench \
+.PHONY: all help module fail lib examples tools selftests packages check \
+	check-debug check-debug-ci check-race fuzz fuzz-kernel demo bench \
 	shell run-check run-demo run-bench run-shell lint install install-module install-user \
 	clean distclean
 .DELETE_ON_ERROR:

@@ -85,6 +85,9 @@ static void connection_established(struct ipsec_net *in, struct sock *sk,
 	int err;
 
 	err = segment_hold(in, segment, &context);
+	/* one from before this was watched: its next segment tells */
+	if (err && connection && connection->state == IPSEC_CONNECTION_OLD)
+		return;
 	if (!err && old != TCP_SYN_SENT) {
 		/* there was a segment before this one, unless this made the socket */
 		if (connection && connection->early ?

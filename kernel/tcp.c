@@ -238,7 +238,10 @@ int ipsec_tcp_ptoken(struct sock *sk, u64 *ptoken)
 	connection = ipsec_connection_find(in, sk);
 	if (!connection) {
 		*ptoken = IPSEC_PTOKEN_NONE;
-		if (!settled || READ_ONCE(in->lost))
+		/* once closed it is not found by who marks those from before */
+		if (inet_sk_state_load(sk) == TCP_CLOSE)
+			err = -ENOTCONN;
+		else if (!settled || READ_ONCE(in->lost))
 			err = -ENODATA;
 		goto out;
 	}

@@ -149,6 +149,27 @@ readme() {
 }
 lint readme-example readme
 
+# Each test that the threat model names has the words it is said to have.
+threats() {
+	local file words status=0
+
+	while IFS=$'\t' read -r file words; do
+		grep -qsF -e "$words" "selftests/$file" && continue
+		echo "Documentation/security.md: not in $file: $words"
+		status=1
+	done < <(awk -F'|' '/^\|/ && NF == 5 {
+		n = split($4, part, "[`\"]")
+		for (i = 2; i < n; i++) {
+			if (part[i] ~ /\.(sh|c)$/)
+				file = part[i]
+			else if (part[i] !~ /^[:,; ]*$/)
+				print file "\t" part[i]
+		}
+	}' Documentation/security.md)
+	return $status
+}
+lint threats threats
+
 spdx() {
 	local file status=0
 

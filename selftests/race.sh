@@ -41,7 +41,7 @@ read -r -a counts < <(nice -n 10 "$HELPERS/turmoil" "$DURATION" "$MODULE")
 diag "turmoil: ${counts[*]}"
 each "SA-changes bindings namespaces lists settings events unloads busy"
 echo enough >&"$to"
-read -r -t 60 -u "$from" -a counts
+read -r -t 300 -u "$from" -a counts
 exec {to}>&- {from}<&-
 diag "traffic: ${counts[*]}"
 each "segments datagrams connections tokens opt-ins answers"

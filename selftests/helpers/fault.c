@@ -487,6 +487,32 @@ static int try_unbind(void)
 	return ret ?: heard(0, 0) ?: heard(1, 0);
 }
 
+/* Data comes under SAs that the agent, which has spoken of others, names only then. */
+static void before_held(void)
+{
+	be_loaded();
+	connection_close();
+	sas_fresh();
+	if (connection_open() || try_bind() || connection_works())
+		errx(1, "no connection with an identity");
+	sas_renew();
+	forget_news();
+}
+
+/* It waits, or TCP sends it once more. */
+static int try_held(void)
+{
+	char data;
+	int ret;
+
+	if (send(connection[LEFT], "x", 1, MSG_NOSIGNAL) != 1)
+		return -errno;
+	ret = try_bind();
+	if (ret)
+		return ret;
+	return recv(connection[RIGHT], &data, 1, 0) == 1 ? 0 : -errno;
+}
+
 /* SAs and what they held go, which is a work item's work. */
 static void before_reaper(void)
 {
@@ -545,6 +571,7 @@ static const struct path {
 	{ "statistics", before_request, try_stats, { -ENOMEM } },
 	{ "bind", before_request, try_bind, { -ENOMEM, -ENOBUFS } },
 	{ "unbind", before_bound, try_unbind, { -ENOMEM, -ENOBUFS } },
+	{ "data before its identity", before_held, try_held, { -ENOMEM, -ENOBUFS } },
 	{ "SAs go", before_reaper, try_reaper, { -ENOBUFS } },
 };
 

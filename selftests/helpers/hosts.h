@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The hosts left and right, their SAs, their sockets, and what they are told of
- * these: for helpers/fault.c and turmoil.c. The policies are those of lib.sh for esp-gcm over
- * IPv4.
+ * these: for helpers/fault.c, turmoil.c and fuzz/kernel. The policies are those of lib.sh
+ * for esp-gcm over IPv4.
  */
 #ifndef HOSTS_H
 #define HOSTS_H
@@ -129,20 +129,49 @@ static inline void sas_flush(void)
 	}
 }
 
-/* Others of the same kind take the place of the SAs. */
-static inline void sas_renew(void)
+/* A pair of SAs at both hosts. */
+static inline void pair_add(void)
 {
 	struct mnl_socket *nl;
 	int host;
 
-	sas_flush();
-	spi += 0x10;
 	for (host = LEFT; host <= RIGHT; host++) {
 		nl = xfrm_open(host);
 		sa_add(nl, LEFT);
 		sa_add(nl, RIGHT);
 		mnl_socket_close(nl);
 	}
+}
+
+/* The pair whose SPIs are counted from @of. */
+static inline void pair_delete(uint32_t of)
+{
+	_Alignas(8) char buffer[128];
+	struct xfrm_usersa_id *id;
+	struct mnl_socket *nl;
+	struct nlmsghdr *nlh;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		nl = xfrm_open(i / 2);
+		nlh = mnl_nlmsg_put_header(buffer);
+		nlh->nlmsg_type = XFRM_MSG_DELSA;
+		id = mnl_nlmsg_put_extra_header(nlh, sizeof(*id));
+		id->daddr.a4 = inet_addr(addresses[!(i % 2)]);
+		id->spi = htonl(of + i % 2);
+		id->family = AF_INET;
+		id->proto = IPPROTO_ESP;
+		xfrm_talk(nl, nlh, "XFRM_MSG_DELSA");
+		mnl_socket_close(nl);
+	}
+}
+
+/* Others of the same kind take the place of the SAs. */
+static inline void sas_renew(void)
+{
+	sas_flush();
+	spi += 0x10;
+	pair_add();
 }
 
 /* Others of a kind that there has not been take the place of the SAs. */

@@ -93,6 +93,22 @@ static int listen_at(int host, int v6)
 	return fd;
 }
 
+/* SAs may be missing, and the machine slow. Returns both ends. */
+static void connection_old(int ends[2])
+{
+	int listener = listen_at(RIGHT, 0), i;
+
+	ends[0] = socket_bound(LEFT, 0, SOCK_STREAM);
+	ends[1] = -1;
+	for (i = 0; i < 60 && connect_to(ends[0], listener) && errno != EISCONN; i++)
+		;
+	for (i = 0; i < 60 && ends[1] < 0; i++)
+		ends[1] = accept(listener, NULL, NULL);
+	if (ends[1] < 0)
+		err(1, "connection");
+	close(listener);
+}
+
 /* Errors are no answers; "clear" knows something wrong. */
 static bool look_at(int fd)
 {
@@ -239,7 +255,7 @@ static void begin(pthread_t *id, void *(*what)(void *), intptr_t how)
 int main(void)
 {
 	struct pollfd wait = { .fd = STDIN_FILENO, .events = POLLIN };
-	int listener, ends[2][2], i, n = 0;
+	int ends[2][2], i, n = 0;
 	pthread_t ids[16];
 
 	netns[LEFT] = open("/run/netns/left", O_RDONLY);
@@ -247,11 +263,7 @@ int main(void)
 	if (netns[LEFT] < 0 || netns[RIGHT] < 0)
 		err(1, "/run/netns");
 
-	listener = listen_at(RIGHT, 0);
-	ends[0][0] = socket_bound(LEFT, 0, SOCK_STREAM);
-	if (connect_to(ends[0][0], listener))
-		err(1, "connect");
-	ends[0][1] = accept(listener, NULL, NULL);
+	connection_old(ends[0]);
 	ends[1][0] = ends[0][1];
 	ends[1][1] = ends[0][0];
 

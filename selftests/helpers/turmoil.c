@@ -5,8 +5,9 @@
  *
  * SAs are succeeded, deleted, flushed and made again; identities are bound and
  * taken back; namespaces are made, used and left; everything is listed, listened
- * to and reconfigured. the module goes and comes. helpers/traffic.c is what should
- * not mind. At the end it prints how often each of these has succeeded.
+ * to and reconfigured; the module goes and comes. helpers/traffic.c is what should
+ * not mind. At the end it prints how often each of these has succeeded. On a slow
+ * machine it goes on, up to five times as long, until each has.
  */
 #include <net/if.h>
 #include <pthread.h>
@@ -33,42 +34,6 @@ static void rest(void)
 
 /* ----------------------------------------------------------------------- SAs */
 
-static void both_add(void)
-{
-	struct mnl_socket *nl;
-	int host;
-
-	for (host = LEFT; host <= RIGHT; host++) {
-		nl = xfrm_open(host);
-		sa_add(nl, LEFT);
-		sa_add(nl, RIGHT);
-		mnl_socket_close(nl);
-	}
-	atomic_store(&current_spi, spi);
-}
-
-static void both_delete(uint32_t old)
-{
-	_Alignas(8) char buffer[128];
-	struct xfrm_usersa_id *id;
-	struct mnl_socket *nl;
-	struct nlmsghdr *nlh;
-	int i;
-
-	for (i = 0; i < 4; i++) {
-		nl = xfrm_open(i / 2);
-		nlh = mnl_nlmsg_put_header(buffer);
-		nlh->nlmsg_type = XFRM_MSG_DELSA;
-		id = mnl_nlmsg_put_extra_header(nlh, sizeof(*id));
-		id->daddr.a4 = inet_addr(addresses[!(i % 2)]);
-		id->spi = htonl(old + i % 2);
-		id->family = AF_INET;
-		id->proto = IPPROTO_ESP;
-		xfrm_talk(nl, nlh, "XFRM_MSG_DELSA");
-		mnl_socket_close(nl);
-	}
-}
-
 /* Successors, others of another kind, and now and then none for a moment. */
 static void *change(void *unused)
 {
@@ -82,10 +47,11 @@ static void *change(void *unused)
 			selector++;
 		if (turn % 16 == 15)
 			sas_flush();
-		both_add();
+		pair_add();
+		atomic_store(&current_spi, spi);
 		rest();
 		if (turn % 16 != 15)
-			both_delete(old);
+			pair_delete(old);
 		atomic_fetch_add(&changes, 1);
 	}
 	return unused;
@@ -306,21 +272,31 @@ static const struct {
 	{ reload, 0 },
 };
 
+static bool all_happened(void)
+{
+	return changes && bindings && namespaces && lists && settings && news && unloads && busy;
+}
+
 int main(int argc, char **argv)
 {
 	pthread_t ids[IPSEC_ARRAY_SIZE(threads)];
 	unsigned int i;
+	int seconds;
 
 	if (argc != 3)
 		errx(1, "turmoil SECONDS MODULE");
+	seconds = atoi(argv[1]);
 	module = argv[2];
 	hosts_open();
 	spi = SPIS;
-	both_add();
+	pair_add();
+	atomic_store(&current_spi, spi);
 	for (i = 0; i < IPSEC_ARRAY_SIZE(threads); i++)
 		if (pthread_create(&ids[i], NULL, threads[i].what, (void *)threads[i].where))
 			errx(1, "pthread_create");
-	sleep(atoi(argv[1]));
+	sleep(seconds);
+	for (i = 0; i < 4 * (unsigned int)seconds && !all_happened(); i++)
+		sleep(1);
 	atomic_store(&stop, true);
 	for (i = 0; i < IPSEC_ARRAY_SIZE(threads); i++)
 		pthread_join(ids[i], NULL);

@@ -21,6 +21,9 @@ packages=(
 	# the kernel of make check-debug
 	bc bison flex libelf-dev libssl-dev
 
+	# the fuzzer, which reads the netlink specification
+	libyaml-dev
+
 	# the agent and its tests; what plugins of charon in the guest need
 	openssl xxd libgmp10 libip4tc2 libcap2 libcurl4 strace systemd
 
