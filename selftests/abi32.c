@@ -14,7 +14,6 @@
 #include <linux/netlink.h>
 #include <linux/xfrm.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +21,8 @@
 #include <sys/socket.h>
 
 #include <kselftest.h>
+
+#include "helpers/enter.h"
 
 #define SETUP	"bash -c '. selftests/lib.sh && net_up && " \
 		"ipsec_up esp-gcm 4 && ipsec_up esp-gcm 6 spi=0x2000'"
@@ -117,18 +118,6 @@ struct host {
 };
 
 static int level;
-
-static void enter(const char *host)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/run/netns/%s", host);
-	fd = open(path, O_RDONLY);
-	if (fd < 0 || setns(fd, CLONE_NEWNET))
-		err(1, "%s", path);
-	close(fd);
-}
 
 static void host_set(struct host *host, const char *name, const char *address)
 {

@@ -26,6 +26,8 @@
 
 #include <kselftest.h>
 
+#include "helpers/enter.h"
+
 /* in the tables below, what a line leaves out is not there */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
@@ -479,18 +481,6 @@ static inline void family_find(struct mnl_socket *nl)
 	mnl_attr_parse(nlh, sizeof(struct genlmsghdr), family_attr, NULL);
 	if (!group_events || !group_changes)
 		errx(1, "no family " IPSEC_GENL_NAME);
-}
-
-static inline void enter(const char *host)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/run/netns/%s", host);
-	fd = open(path, O_RDONLY);
-	if (fd < 0 || setns(fd, CLONE_NEWNET))
-		err(1, "%s", path);
-	close(fd);
 }
 
 /* A connection from left to right, which stays; returns its end at right. */

@@ -13,13 +13,14 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <kselftest.h>
+
+#include "helpers/enter.h"
 
 #define PORT	7777
 
@@ -63,18 +64,6 @@ static void shell(const char *words)
 		 "both() { left $IP $@; right $IP $@; }; %s' >/dev/null", v, words);
 	if (system(command))
 		errx(1, "%s", command);
-}
-
-static void enter(const char *host)
-{
-	char path[64];
-	int netns;
-
-	snprintf(path, sizeof(path), "/run/netns/%s", host);
-	netns = open(path, O_RDONLY);
-	if (netns < 0 || setns(netns, CLONE_NEWNET))
-		err(1, "%s", path);
-	close(netns);
 }
 
 static void set_address(struct sockaddr_storage *address, const char *text)

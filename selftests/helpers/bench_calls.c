@@ -14,27 +14,15 @@
 #include <linux/genetlink.h>
 #include <linux/xfrm.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "enter.h"
 
 #define CALLS	64
 #define SIZE	64
-
-static void enter(const char *host)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/run/netns/%s", host);
-	fd = open(path, O_RDONLY);
-	if (fd < 0 || setns(fd, CLONE_NEWNET))
-		err(1, "%s", path);
-	close(fd);
-}
 
 struct end {
 	struct sockaddr_storage address;

@@ -15,6 +15,7 @@
 #include "bench_slab.h"
 #include "bench_stats.h"
 #include "bench_tun.h"
+#include "enter.h"
 
 #define BATCH		250
 #define PER_PEER	50000	/* a multiple of BATCH */
@@ -127,18 +128,6 @@ static void accepted(unsigned int count)
 	report(&before, count, "accepted connection");
 	check_latches(count + BATCH);
 	close(listener);
-}
-
-static void enter(const char *host)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/run/netns/%s", host);
-	fd = open(path, O_RDONLY);
-	if (fd < 0 || setns(fd, CLONE_NEWNET))
-		err(1, "%s", path);
-	close(fd);
 }
 
 static void connected(unsigned int count)
