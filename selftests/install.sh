@@ -116,5 +116,6 @@ completes() {
 }
 is "$(completes co)" "context config" "completion: objects"
 is "$(completes -j untrusted a)" "add" "completion: verbs"
+is "$(completes gate --require privacy --method pkix_t)" pkix_trusted "completion: options"
 
 finish
