@@ -99,12 +99,14 @@ static bool is_number(const ASN1_OBJECT *type)
 
 static ASN1_OBJECT *read_type(struct reader *reader)
 {
-	size_t len = strspn(reader->at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					"0123456789.-");
 	const ASN1_OBJECT *named;
 	ASN1_OBJECT *type;
 	char name[128];
+	size_t len = 0;
 
+	while (isalnum((unsigned char)reader->at[len]) || reader->at[len] == '.' ||
+	       reader->at[len] == '-')
+		len++;
 	if (!len || len >= sizeof(name))
 		return wrong(reader, "has no type before \"=\", as in CN=name");
 	memcpy(name, reader->at, len);

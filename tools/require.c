@@ -7,7 +7,7 @@
  * same. Names that nobody has proved do not count as an identity: see
  * require_complete().
  */
-#include <stdarg.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,10 +109,12 @@ static int dn_take(const char *option, const char *value, char **dn)
 
 static int key_take(struct requirement *requirement, const char *value)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				     "0123456789+/";
+	size_t len;
 
-	if (strlen(value) != PUBKEY_ID_SIZE - 1 || strspn(value, digits) != strlen(value))
+	for (len = 0; isalnum((unsigned char)value[len]) || value[len] == '+' ||
+	     value[len] == '/'; len++)
+		;
+	if (len != PUBKEY_ID_SIZE - 1 || value[len])
 		return failed("--peer-key: \"%s\" is no pubKeyID, which has %d digits of base64",
 			      value, PUBKEY_ID_SIZE - 1);
 	requirement->pubkey_id = value;
