@@ -59,6 +59,7 @@ int stats_show(int argc, char **argv);
 int config_show(int argc, char **argv);
 int config_set(int argc, char **argv);
 int gate(int argc, char **argv);
+int run(int argc, char **argv);
 
 /* admin.c: what the command asks the kernel, and the library does not */
 

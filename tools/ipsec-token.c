@@ -25,6 +25,7 @@ static const char help_main[] =
 "  known       keys that peers were first seen with\n"
 "  resolve     what the token of an inherited descriptor stands for\n"
 "  gate        run a server if its connection is protected as required\n"
+"  run         run a program that connects under protection as required only\n"
 "  untrusted   algorithms that do not count as protection\n"
 "  monitor     events as they happen\n"
 "  stats       counters\n"
@@ -139,6 +140,21 @@ HELP_REQUIRE
 "\n"
 "Exits with 77 if the connection was refused, and with 125 if that cannot be told.\n";
 
+static const char help_run[] =
+"Usage: ipsec-token run REQUIREMENT ... [OPTION ...] [--] PROGRAM [ARGUMENT ...]\n"
+"\n"
+"Runs PROGRAM in a control group of its own, of which nothing leaves and which\n"
+"nothing reaches but under IPsec as required; SAs are negotiated where there are\n"
+"none. Requirements, all of which must hold:\n"
+HELP_REQUIRE
+"Options:\n"
+"  --timeout SECONDS   for a negotiation\n"
+"  --no-loopback       nothing passes within this host either (unless --loopback)\n"
+"  --cgroup DIR        make the control group in this one, and not in one's own\n"
+"  --inherit           PROGRAM may have sockets that it was given, and are not held\n"
+"\n"
+"Exits as PROGRAM does, or with 125 if that was not started.\n";
+
 static const char help_untrusted[] =
 "Usage: ipsec-token untrusted [list]\n"
 "       ipsec-token untrusted add NAME\n"
@@ -190,6 +206,7 @@ static const struct object objects[] = {
 	{ "known", help_known, { VERB("list", known_list), VERB("forget", known_forget) } },
 	{ "resolve", help_resolve, { VERB(NULL, resolve) } },
 	{ "gate", help_gate, { VERB(NULL, gate) } },
+	{ "run", help_run, { VERB(NULL, run) } },
 	{ "untrusted", help_untrusted, {
 		VERB("list", untrusted_list), VERB("add", untrusted_add),
 		VERB("del", untrusted_del) } },

@@ -125,7 +125,6 @@ static int itoken_take(struct requirement *requirement, const char *value)
 {
 	if (ipsec_itoken_import(value, &requirement->itoken))
 		return failed("--itoken: \"%s\" is no exported iToken", value);
-	requirement->itoken_text = value;
 	return EXIT_OK;
 }
 
@@ -375,4 +374,59 @@ bool require_peer_met(const struct requirement *requirement, const struct ipsec_
 			ipsec_itoken_certificate_dn(peer), why) &&
 	       text_met("CA", requirement->ca_dn, ipsec_itoken_ca_dn(peer), why) &&
 	       text_met("key", requirement->pubkey_id, ipsec_itoken_pubkey_id(peer), why);
+}
+
+/* ------------------------------------------------------------------ requesting */
+
+static int peer_request(struct ipsec_request *request, const char *option,
+			enum ipsec_identity_attr attr, const char *text)
+{
+	if (!text)
+		return EXIT_OK;
+	/* there is no way to tell it that this is a character like others */
+	if (strchr(text, '*'))
+		return failed("--%s: \"%s\" has a \"*\", which the kernel would take for anything",
+			      option, text);
+	if (ipsec_request_set_peer(request, attr, text))
+		return failed("--%s: \"%s\" cannot be requested", option, text);
+	return EXIT_OK;
+}
+
+/**
+ * require_request() - make a request of a requirement, for the kernel
+ * @requirement: after require_complete()
+ * @out: set to the request, to be given to ipsec_request_free() in any case
+ *
+ * Return: exit code, after complaining.
+ */
+int require_request(const struct requirement *requirement, struct ipsec_request **out)
+{
+	struct ipsec_request *request;
+	int ret;
+
+	if (ipsec_request_new(out))
+		return failed("request: found no memory");
+	request = *out;
+	if (ipsec_request_set_flags(request, requirement->flags))
+		return failed("--require: cannot be requested");
+	if (ipsec_request_set_methods(request, requirement->methods))
+		return failed("--method: cannot be requested");
+	if (ipsec_request_set_itoken(request, requirement->itoken))
+		return failed("--itoken: cannot be requested");
+	if (requirement->ike_id && requirement->ike_id_type != REQUIRE_ID_TYPE_ANY &&
+	    ipsec_request_set_ike_id_type(request, requirement->ike_id_type))
+		return failed("--peer-id-type: cannot be requested");
+
+	ret = peer_request(request, "peer", IPSEC_IDENTITY_A_CERTIFICATE_DN,
+			   requirement->certificate_dn);
+	if (!ret)
+		ret = peer_request(request, "peer-ca", IPSEC_IDENTITY_A_CA_DN,
+				   requirement->ca_dn);
+	if (!ret)
+		ret = peer_request(request, "peer-id", IPSEC_IDENTITY_A_IKE_ID,
+				   requirement->ike_id);
+	if (!ret)
+		ret = peer_request(request, "peer-key", IPSEC_IDENTITY_A_PUBKEY_ID,
+				   requirement->pubkey_id);
+	return ret;
 }

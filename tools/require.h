@@ -46,7 +46,6 @@ enum require_option {
  * @ike_id_type: of @ike_id, or REQUIRE_ID_TYPE_ANY
  * @pubkey_id: NULL: any
  * @itoken: NULL: any
- * @itoken_text: of @itoken
  * @no_btns: that was said, and is part of @methods once all is read
  * @given: bits 1 << (option - REQUIRE_WHAT) of the options that were there
  */
@@ -59,7 +58,6 @@ struct requirement {
 	int ike_id_type;
 	const char *pubkey_id;
 	struct ipsec_itoken *itoken;
-	const char *itoken_text;
 	bool no_btns;
 	uint32_t given;
 };
@@ -69,6 +67,7 @@ int require_take(struct requirement *requirement, int option, const char *value)
 int require_complete(struct requirement *requirement);
 void require_free(struct requirement *requirement);
 bool require_identity(const struct requirement *requirement);
+int require_request(const struct requirement *requirement, struct ipsec_request **out);
 
 #define UNMET_SIZE 2400
 
