@@ -26,14 +26,15 @@
 /* Undoes the \ooo of the kernel's lists of mounts. */
 static void unescape(char *text)
 {
+	unsigned int byte;
 	char *to = text;
 
-	for (; *text; text++) {
-		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] && text[3]) {
-			*to++ = (text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0');
-			text += 3;
+	while (*text) {
+		if (*text == '\\' && sscanf(text + 1, "%3o", &byte) == 1) {
+			*to++ = byte;
+			text += 4;
 		} else {
-			*to++ = *text;
+			*to++ = *text++;
 		}
 	}
 	*to = '\0';
