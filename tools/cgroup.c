@@ -28,11 +28,12 @@ static void unescape(char *text)
 {
 	unsigned int byte;
 	char *to = text;
+	int len;
 
 	while (*text) {
-		if (*text == '\\' && sscanf(text + 1, "%3o", &byte) == 1) {
+		if (*text == '\\' && sscanf(text + 1, "%3o%n", &byte, &len) == 1) {
 			*to++ = byte;
-			text += 4;
+			text += 1 + len;
 		} else {
 			*to++ = *text++;
 		}
