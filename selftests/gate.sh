@@ -212,7 +212,7 @@ t_pkix() {
 	gate --peer-id peer.example --peer-id-type any
 	serves "certificate: of any type"
 	gate --peer-key "${key:1}A"
-	fails "certificate: another key" 77 "key is \"$key\", not"
+	fails "certificate: another key" 77 "key is \".*\", not \""
 	gate --itoken "${text%?}$(tr 0-9a-f 1-9a-f0 <<<"${text: -1}")"
 	fails "certificate: another iToken" 77 "another iToken$"
 	gate --method pkix_trusted,eap --peer "$dn"
