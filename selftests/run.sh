@@ -8,7 +8,7 @@
 . selftests/lib.sh
 
 COMMAND=$BUILD/tools/ipsec-token
-CLIENT=$HELPERS/client
+CLIENT=$HELPERS/client	# linked statically
 CGROUPS=/sys/fs/cgroup
 PORT=80
 dir=$(mktemp -d)
@@ -66,7 +66,7 @@ not_started() {
 
 # watch: see what leaves left in clear; unwatch: how much did
 watch() {
-	left tcpdump -nn -l --immediate-mode -i veth 'not esp and not arp and not icmp6' \
+	"$HELPERS/netns" left tcpdump -nn -l --immediate-mode -i veth 'tcp or udp' \
 		>"$dir/seen" 2>"$dir/watching" &
 	watcher=$!
 	until grep -q '^listening' "$dir/watching" || ! kill -0 $watcher; do
@@ -76,7 +76,6 @@ watch() {
 
 unwatch() {
 	sleep 0.3
-	# there is a process in between, which is the same one by now
 	kill $watcher
 	wait $watcher 2>/dev/null
 	wc -l <"$dir/seen"
@@ -108,7 +107,7 @@ t_clear() {
 	watch
 	held --require privacy --timeout 2 -- "${fetch[@]}"
 	barred "in clear: curl"
-	held --require privacy --timeout 2 -- busybox wget -T 4 -qO- "http://$url/"
+	held --require privacy --timeout 2 -- "$CLIENT" here "$RIGHT_IP" $PORT
 	barred "in clear: a program that is statically linked"
 	held --require privacy --timeout 2 -- "$CLIENT" thread "$RIGHT_IP" $PORT
 	barred "in clear: a thread"
@@ -137,7 +136,7 @@ t_protected() {
 	held --require privacy,integrity -- "${fetch[@]}"
 	served "protected: curl"
 	check "IPv$family: protected: ESP has left" [ "$(xfrm_bytes left out esp)" -gt "$before" ]
-	held --require privacy,integrity -- busybox wget -T 4 -qO- "http://$url/"
+	held --require privacy,integrity -- "$CLIENT" here "$RIGHT_IP" $PORT
 	served "protected: a program that is statically linked"
 	held --require privacy,integrity -- "$CLIENT" thread "$RIGHT_IP" $PORT
 	served "protected: a thread"
@@ -268,7 +267,7 @@ t_groups() {
 	is "$status $err" "127 ipsec-token: /nonsense: No such file or directory" "no program"
 	held --require privacy -- /
 	is "$status" 126 "what is no program"
-	left "$COMMAND" run --require privacy -- \
+	"$HELPERS/netns" left "$COMMAND" run --require privacy -- \
 		sh -c 'trap "exit 9" TERM; echo >"$0"; while :; do sleep 0.1; done' "$dir/up" &
 	until [ -e "$dir/up" ] || ! kill -0 $!; do
 		sleep 0.1
