@@ -17,8 +17,10 @@
 #include "describe.h"
 #include "identity.h"
 #include "latch.h"
+#include "negotiation.h"
 #include "netns.h"
 #include "path.h"
+#include "request.h"
 
 /* While many SAs follow each other in a short time, the latest are told of. */
 #define MAX_SAS	10
@@ -472,6 +474,36 @@ int ipsec_describe_latch_event(struct sk_buff *skb, const struct ipsec_connectio
 	if (!nest || put_connection(skb, connection) ||
 	    (!IS_ERR(seen) && put_u64(skb, IPSEC_SOCKET_A_LATCH_SEEN, seen ? seen->id : 0,
 				      IPSEC_SOCKET_A_PAD)))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/**
+ * ipsec_describe_negotiation - put what SAs are needed for into a message
+ * @skb: the message
+ * @negotiation: a copy, or under &ipsec_net.ward_lock
+ * @user_ns: in which the id of the user is told
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipsec_describe_negotiation(struct sk_buff *skb, const struct ipsec_negotiation *negotiation,
+			       struct user_namespace *user_ns)
+{
+	const struct ipsec_request *request = negotiation->request;
+	const struct ipsec_flow *flow = &negotiation->flow;
+	struct nlattr *nest = nla_nest_start(skb, IPSEC_A_REQUEST);
+
+	if (!nest ||
+	    put_u64(skb, IPSEC_REQUEST_A_ID, negotiation->id, IPSEC_REQUEST_A_PAD) ||
+	    nla_put_u16(skb, IPSEC_REQUEST_A_FAMILY, flow->family) ||
+	    put_address(skb, IPSEC_REQUEST_A_LOCAL, &flow->local, flow->family) ||
+	    put_address(skb, IPSEC_REQUEST_A_PEER, &flow->peer, flow->family) ||
+	    nla_put_be16(skb, IPSEC_REQUEST_A_LOCAL_PORT, flow->local_port) ||
+	    nla_put_be16(skb, IPSEC_REQUEST_A_PEER_PORT, flow->peer_port) ||
+	    nla_put_u8(skb, IPSEC_REQUEST_A_PROTOCOL, flow->protocol) ||
+	    nla_put_u32(skb, IPSEC_REQUEST_A_UID, from_kuid_munged(user_ns, negotiation->uid)) ||
+	    nla_append(skb, request->size, request->attributes))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

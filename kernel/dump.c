@@ -13,6 +13,7 @@
 #include "dump.h"
 #include "identity.h"
 #include "latch.h"
+#include "negotiation.h"
 #include "netns.h"
 #include "tcp.h"
 
@@ -310,5 +311,44 @@ int ipsec_dump_identities(struct sk_buff *skb, struct netlink_callback *cb)
 		genlmsg_end(skb, header);
 	}
 	rhashtable_walk_stop(iter);
+	return skb->len ?: err;
+}
+
+/**
+ * ipsec_dump_requests - the SAs that sockets wait for
+ * @skb: a message to be filled
+ * @cb: where in the dump it is
+ *
+ * Context: process context.
+ * Return: length of the message, 0 at the end, or a negative errno.
+ */
+int ipsec_dump_requests(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct ipsec_net *in = ipsec_net(sock_net(skb->sk));
+	unsigned long *next = (unsigned long *)cb->ctx;
+	struct ipsec_negotiation *negotiation;
+	unsigned long id;
+	void *header;
+	int err = 0;
+
+	spin_lock_bh(&in->ward_lock);
+	xa_for_each_start(&in->negotiations, id, negotiation, *next) {
+		*next = id + 1;
+		if (negotiation->reason || negotiation->answered)
+			continue;
+		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_REQUEST_GET);
+		err = header ? ipsec_describe_negotiation(skb, negotiation,
+							  sk_user_ns(NETLINK_CB(cb->skb).sk)) :
+			       -EMSGSIZE;
+		if (err) {
+			if (header)
+				genlmsg_cancel(skb, header);
+			*next = id;
+			break;
+		}
+		genlmsg_end(skb, header);
+	}
+	spin_unlock_bh(&in->ward_lock);
 	return skb->len ?: err;
 }

@@ -12,6 +12,7 @@ int ipsec_dump_connections(struct sk_buff *skb, struct netlink_callback *cb);
 int ipsec_dump_latches(struct sk_buff *skb, struct netlink_callback *cb);
 int ipsec_dump_identities_start(struct netlink_callback *cb);
 int ipsec_dump_identities(struct sk_buff *skb, struct netlink_callback *cb);
+int ipsec_dump_requests(struct sk_buff *skb, struct netlink_callback *cb);
 int ipsec_dump_done(struct netlink_callback *cb);
 
 #endif /* _IPSEC_DUMP_H */

@@ -8,6 +8,7 @@
 #include "context.h"
 #include "describe.h"
 #include "event.h"
+#include "negotiation.h"
 #include "netns.h"
 
 /* Where to send; NULL: nowhere any more. Read under RCU. */
@@ -157,6 +158,48 @@ void ipsec_event_latch(struct ipsec_net *in, const struct ipsec_connection *conn
 	if (skb)
 		event_end(in, IPSEC_GROUP_EVENTS, skb, header,
 			  ipsec_describe_latch_event(skb, connection, seen));
+}
+
+/**
+ * ipsec_event_heard - does anybody listen to events
+ * @in: where
+ *
+ * Context: any but hard interrupts.
+ * Return: whether somebody does.
+ */
+bool ipsec_event_heard(struct ipsec_net *in)
+{
+	const struct genl_family *family;
+	bool heard;
+
+	rcu_read_lock();
+	family = READ_ONCE(event_family);
+	heard = family && !READ_ONCE(in->dead) &&
+		genl_has_listeners(family, in->net, IPSEC_GROUP_EVENTS);
+	rcu_read_unlock();
+	return heard;
+}
+
+/**
+ * ipsec_event_request - tell that SAs are needed
+ * @in: where
+ * @negotiation: a copy, or under &ipsec_net.ward_lock
+ *
+ * Context: any but hard interrupts.
+ */
+void ipsec_event_request(struct ipsec_net *in, const struct ipsec_negotiation *negotiation)
+{
+	struct sk_buff *skb;
+	void *header;
+
+	rcu_read_lock();
+	skb = event_begin(in, IPSEC_GROUP_EVENTS, IPSEC_CMD_REQUEST_NTF,
+			  IPSEC_DESCRIPTION_SIZE, &header);
+	/* what listeners see of users is as it is in the namespace's own */
+	if (skb)
+		event_end(in, IPSEC_GROUP_EVENTS, skb, header,
+			  ipsec_describe_negotiation(skb, negotiation, in->net->user_ns));
+	rcu_read_unlock();
 }
 
 /**

@@ -29,6 +29,7 @@
 #include "secpath.h"
 #include "segment.h"
 #include "tcp.h"
+#include "ward.h"
 
 static bool closing;	/* the module: nothing new is begun */
 
@@ -172,6 +173,8 @@ static void probe_inet_sock_set_state(void *data, const struct sock *sk,
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return;
 	in = ipsec_net(sock_net(sk));
+	if (ipsec_wards_any())
+		ipsec_ward_step(in, (struct sock *)sk, old, new);
 	if (READ_ONCE(in->dead))
 		return;
 
@@ -403,6 +406,22 @@ void ipsec_handshake_watch(struct ipsec_net *in)
 {
 	if (!READ_ONCE(in->watching) && !READ_ONCE(in->dead))
 		schedule_work(&in->watch);
+}
+
+/**
+ * ipsec_handshake_watch_now - the same, and wait until that is so
+ * @in: where
+ *
+ * Context: process context, may sleep.
+ * Return: 0; -ENETDOWN if the namespace is going; -ENOMEM.
+ */
+int ipsec_handshake_watch_now(struct ipsec_net *in)
+{
+	ipsec_handshake_watch(in);
+	flush_work(&in->watch);
+	if (READ_ONCE(in->watching))
+		return 0;
+	return READ_ONCE(in->dead) ? -ENETDOWN : -ENOMEM;
 }
 
 /**

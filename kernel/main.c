@@ -11,6 +11,7 @@
 #include "gro.h"
 #include "handle.h"
 #include "handshake.h"
+#include "negotiation.h"
 #include "netlink.h"
 #include "netns.h"
 #include "sa.h"
@@ -23,6 +24,7 @@ static int __init ipsec_token_init(void)
 
 	ipsec_handle_init();
 	ipsec_gate_init();
+	ipsec_negotiation_init();
 
 	err = ipsec_netns_init();
 	if (err)

@@ -20,6 +20,7 @@
 #include "handle.h"
 #include "identity.h"
 #include "netlink.h"
+#include "netlink_request.h"
 #include "netns.h"
 #include "reaper.h"
 
@@ -491,6 +492,18 @@ static const struct genl_ops netlink_ops[] = {
 		.start = ipsec_dump_connections_start,
 		.dumpit = ipsec_dump_latches,
 		.done = ipsec_dump_done,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.policy = none_policy,
+		.maxattr = ARRAY_SIZE(none_policy) - 1,
+	}, {
+		.cmd = IPSEC_CMD_REQUEST_RESULT,
+		.doit = ipsec_doit_request_result,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.policy = ipsec_result_policy,
+		.maxattr = ARRAY_SIZE(ipsec_result_policy) - 1,
+	}, {
+		.cmd = IPSEC_CMD_REQUEST_GET,
+		.dumpit = ipsec_dump_requests,
 		.flags = GENL_UNS_ADMIN_PERM,
 		.policy = none_policy,
 		.maxattr = ARRAY_SIZE(none_policy) - 1,

@@ -13,6 +13,7 @@
 #include "reaper.h"
 #include "tcp.h"
 #include "udp.h"
+#include "ward.h"
 
 unsigned int ipsec_net_id __read_mostly;
 
@@ -55,12 +56,17 @@ static int __net_init netns_init(struct net *net)
 	err = ipsec_udp_init_net(in);
 	if (err)
 		goto exit_tcp;
+	err = ipsec_ward_init_net(in);
+	if (err)
+		goto exit_udp;
 	ipsec_latch_init_net(in);
 	ipsec_hold_init_net(in);
 	ipsec_handshake_init_net(in);
 	ipsec_reaper_init_net(in);
 	return 0;
 
+exit_udp:
+	ipsec_udp_exit_net(in);
 exit_tcp:
 	ipsec_tcp_exit_net(in);
 exit_identity:
@@ -91,6 +97,7 @@ static void __net_exit netns_exit(struct net *net)
 
 	ipsec_latch_exit_net(in);
 	ipsec_reaper_exit_net(in);
+	ipsec_ward_exit_net(in);
 	ipsec_udp_exit_net(in);
 	ipsec_tcp_exit_net(in);
 	ipsec_identity_exit_net(in);

@@ -27,6 +27,11 @@ enum ipsec_counter {
 	IPSEC_COUNT_LATCH_HELD = IPSEC_COUNT_LATCH_REFUSED + IPSEC_LATCH_REASON_MAX,
 	IPSEC_COUNT_LATCH_BROKEN,
 	IPSEC_COUNT_LATCH_RESET,
+	IPSEC_COUNT_REQUEST_REFUSED_OUT,
+	IPSEC_COUNT_REQUEST_REFUSED_IN,
+	IPSEC_COUNT_REQUEST_FAILED,
+	IPSEC_COUNT_REQUEST_ASKED,
+	IPSEC_COUNT_REQUEST_LIMIT,
 	__IPSEC_COUNT_MAX
 };
 
@@ -69,6 +74,15 @@ enum ipsec_counter {
  * @watching: handshakes are watched: the netfilter hooks are in place
  * @watch: puts them there
  * @blind: SAs were in use before the hooks were in place
+ * @wards: sockets of which something is required, by sock
+ * @guarded: there have been any, and packets are looked at for them
+ * @ward_lock: guards the lists of them, @negotiations and what is kept of both
+ * @wards_opening: those that try to connect, and for how long they may
+ * @wards_due: those that something is to be done for
+ * @ward_work: does it, and ends what has taken too long
+ * @negotiations: SAs that agents were asked for, by id
+ * @next_negotiation: id of the next one
+ * @negotiation_count: how many there are
  * @udp_sockets: datagram sockets that asked for tokens, by sock
  * @counters: enum ipsec_counter
  */
@@ -112,6 +126,16 @@ struct ipsec_net {
 	bool watching;
 	bool blind;
 	struct work_struct watch;
+
+	struct rhashtable wards;
+	bool guarded;
+	spinlock_t ward_lock;	/* see above */
+	struct list_head wards_opening;
+	struct list_head wards_due;
+	struct delayed_work ward_work;
+	struct xarray negotiations;
+	unsigned long next_negotiation;
+	unsigned int negotiation_count;
 
 	struct rhashtable udp_sockets;
 

@@ -29,12 +29,14 @@
 #include "backlog.h"
 #include "context.h"
 #include "gate.h"
+#include "guard.h"
 #include "hold.h"
 #include "latch.h"
 #include "netns.h"
 #include "secpath.h"
 #include "segment.h"
 #include "tcp.h"
+#include "ward.h"
 
 /* The segment that last passed LOCAL_IN; only touched with BH disabled. */
 static DEFINE_PER_CPU(struct ipsec_segment, arrived);
@@ -337,8 +339,14 @@ static enum ipsec_verdict judge_in6(struct sk_buff *skb, const struct nf_hook_st
 	return IPSEC_VERDICT_PASS;
 }
 
-/* Devices that send a packet through IP once more, and only then protect it. */
-static bool comes_by_again(const struct net_device *dev)
+/**
+ * ipsec_segment_comes_by_again - is it protected only when it comes by again
+ * @dev: device that it is about to leave by, or NULL
+ *
+ * Return: whether the device sends packets through IP once more, and only then they
+ * are protected.
+ */
+bool ipsec_segment_comes_by_again(const struct net_device *dev)
 {
 	const char *kind = dev && dev->rtnl_link_ops ? dev->rtnl_link_ops->kind : "";
 
@@ -356,7 +364,7 @@ static enum ipsec_verdict segment_leaves(struct sk_buff *skb, const struct sock 
 	if (!connection || !ipsec_connection_latched(connection))
 		return IPSEC_VERDICT_PASS;
 	context = ipsec_secpath_outbound(in, skb);
-	if (!context && comes_by_again(state->out))
+	if (!context && ipsec_segment_comes_by_again(state->out))
 		return IPSEC_VERDICT_PASS;
 	return in_turn(in, connection, ipsec_latch_out(in, connection, context,
 						       turn != TURN_LAST), turn);
@@ -395,8 +403,16 @@ static enum ipsec_verdict judge_out6(struct sk_buff *skb, const struct nf_hook_s
 }
 
 static enum ipsec_verdict judge(struct sk_buff *skb, const struct nf_hook_state *state,
-				enum turn turn)
+				enum turn turn, int *error)
 {
+	enum ipsec_verdict verdict;
+
+	/* what is required comes before what is latched, which it does not depend on */
+	if (ipsec_wards_any()) {
+		verdict = ipsec_guard_judge(skb, state, turn != TURN_LAST, error);
+		if (verdict != IPSEC_VERDICT_PASS)
+			return verdict;
+	}
 	if (state->hook == NF_INET_LOCAL_IN)
 		return state->pf == NFPROTO_IPV4 ? judge_in4(skb, state, turn) :
 						   judge_in6(skb, state, turn);
@@ -406,13 +422,14 @@ static enum ipsec_verdict judge(struct sk_buff *skb, const struct nf_hook_state 
 
 static unsigned int segment_verdict(struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	enum ipsec_verdict verdict = judge(skb, state, TURN_FIRST);
+	int error = 0;
+	enum ipsec_verdict verdict = judge(skb, state, TURN_FIRST, &error);
 
 	if (unlikely(verdict == IPSEC_VERDICT_WAIT || verdict == IPSEC_VERDICT_BEHIND)) {
 		if (ipsec_hold(ipsec_net(state->net), skb, state,
 			       verdict == IPSEC_VERDICT_BEHIND))
 			return NF_STOLEN;
-		verdict = judge(skb, state, TURN_LAST);
+		verdict = judge(skb, state, TURN_LAST, &error);
 	}
 	switch (verdict) {
 	case IPSEC_VERDICT_PASS:
@@ -420,7 +437,7 @@ static unsigned int segment_verdict(struct sk_buff *skb, const struct nf_hook_st
 	case IPSEC_VERDICT_TAKEN:
 		return NF_STOLEN;
 	default:
-		return NF_DROP;
+		return NF_DROP_ERR(error);
 	}
 }
 
@@ -446,7 +463,8 @@ static noinline unsigned int segment_hook(struct sk_buff *skb,
 /* One hook for each place, so that most packets are done with in a few instructions. */
 static unsigned int hook_in4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	if (ip_hdr(skb)->protocol != IPPROTO_TCP || demuxed_passes_in(skb, state))
+	if (!ipsec_wards_any() &&
+	    (ip_hdr(skb)->protocol != IPPROTO_TCP || demuxed_passes_in(skb, state)))
 		return NF_ACCEPT;
 	return segment_hook(skb, state);
 }
@@ -455,7 +473,8 @@ static unsigned int hook_in6(void *priv, struct sk_buff *skb, const struct nf_ho
 {
 	u8 nexthdr = ipv6_hdr(skb)->nexthdr;
 
-	if (nexthdr == IPPROTO_ESP || (nexthdr == IPPROTO_TCP && demuxed_passes_in(skb, state)))
+	if (nexthdr == IPPROTO_ESP || (!ipsec_wards_any() && nexthdr == IPPROTO_TCP &&
+				       demuxed_passes_in(skb, state)))
 		return NF_ACCEPT;
 	return segment_hook(skb, state);
 }
@@ -480,14 +499,16 @@ static __always_inline bool passes_out(const struct sk_buff *skb,
 
 static unsigned int hook_out4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	if (IPCB(skb)->flags & IPSKB_XFRM_TRANSFORMED || passes_out(skb, state))
+	if (IPCB(skb)->flags & IPSKB_XFRM_TRANSFORMED ||
+	    (!ipsec_wards_any() && passes_out(skb, state)))
 		return NF_ACCEPT;
 	return segment_hook(skb, state);
 }
 
 static unsigned int hook_out6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	if (IP6CB(skb)->flags & IP6SKB_XFRM_TRANSFORMED || passes_out(skb, state))
+	if (IP6CB(skb)->flags & IP6SKB_XFRM_TRANSFORMED ||
+	    (!ipsec_wards_any() && passes_out(skb, state)))
 		return NF_ACCEPT;
 	return segment_hook(skb, state);
 }
@@ -509,7 +530,9 @@ static bool is_ours(const struct nf_hook_entry *entry)
  */
 bool ipsec_segment_again(struct sk_buff *skb, const struct nf_hook_state *state, bool last)
 {
-	switch (judge(skb, state, last ? TURN_LAST : TURN_AGAIN)) {
+	int error;
+
+	switch (judge(skb, state, last ? TURN_LAST : TURN_AGAIN, &error)) {
 	case IPSEC_VERDICT_WAIT:
 		return false;
 	case IPSEC_VERDICT_PASS:

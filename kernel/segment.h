@@ -6,6 +6,7 @@
 
 struct ipsec_connection;
 struct net;
+struct net_device;
 struct nf_hook_state;
 struct sk_buff;
 struct sock;
@@ -34,6 +35,7 @@ struct ipsec_segment {
 	const struct sock *child;
 };
 
+bool ipsec_segment_comes_by_again(const struct net_device *dev);
 int ipsec_segment_watch(struct net *net);
 void ipsec_segment_unwatch(struct net *net);
 bool ipsec_segment_again(struct sk_buff *skb, const struct nf_hook_state *state, bool last);

@@ -33,6 +33,7 @@
 #include "tcp.h"
 #include "udp.h"
 #include "udp_latch.h"
+#include "ward.h"
 
 /**
  * struct ipsec_udp - a socket that opted in at least once
@@ -465,7 +466,6 @@ static int udp_record(struct sock *sk)
 	if (!udp)
 		return -ENOMEM;
 	udp->sk = sk;
-	udp->destruct = sk->sk_destruct;
 	spin_lock_init(&udp->lock);
 	err = rhashtable_insert_fast(&in->udp_sockets, &udp->node,
 				     udp_sockets_params);
@@ -474,7 +474,10 @@ static int udp_record(struct sock *sk)
 		return err;
 	}
 	__module_get(THIS_MODULE);
+	spin_lock_bh(&ipsec_destruct_lock);
+	udp->destruct = sk->sk_destruct;
 	sk->sk_destruct = ipsec_udp_destruct;
+	spin_unlock_bh(&ipsec_destruct_lock);
 	return 0;
 }
 
