@@ -17,7 +17,7 @@
 #include "describe.h"
 #include "identity.h"
 #include "latch.h"
-#include "negotiation.h"
+#include "negotiate.h"
 #include "netns.h"
 #include "path.h"
 #include "request.h"
@@ -479,31 +479,46 @@ int ipsec_describe_latch_event(struct sk_buff *skb, const struct ipsec_connectio
 	return 0;
 }
 
+static int put_flow(struct sk_buff *skb, const struct ipsec_negotiation *negotiation)
+{
+	int size = negotiation->family == AF_INET ? sizeof(struct in_addr) :
+						    sizeof(struct in6_addr);
+
+	return nla_put_u16(skb, IPSEC_REQUEST_A_FAMILY, negotiation->family) ?:
+	       nla_put(skb, IPSEC_REQUEST_A_LOCAL, size, &negotiation->local) ?:
+	       nla_put(skb, IPSEC_REQUEST_A_PEER, size, &negotiation->peer_address) ?:
+	       nla_put_be16(skb, IPSEC_REQUEST_A_LOCAL_PORT, negotiation->local_port) ?:
+	       nla_put_be16(skb, IPSEC_REQUEST_A_PEER_PORT, negotiation->peer_port) ?:
+	       nla_put_u8(skb, IPSEC_REQUEST_A_PROTOCOL, negotiation->protocol);
+}
+
 /**
- * ipsec_describe_negotiation - put what SAs are needed for into a message
+ * ipsec_describe_negotiation - put SAs that are needed into a message
  * @skb: the message
- * @negotiation: a copy, or under &ipsec_net.ward_lock
- * @user_ns: in which the id of the user is told
+ * @in: where
+ * @negotiation: the negotiation
  *
+ * Context: any but hard interrupts.
  * Return: 0 or -EMSGSIZE.
  */
-int ipsec_describe_negotiation(struct sk_buff *skb, const struct ipsec_negotiation *negotiation,
-			       struct user_namespace *user_ns)
+int ipsec_describe_negotiation(struct sk_buff *skb, const struct ipsec_net *in,
+			       const struct ipsec_negotiation *negotiation)
 {
-	const struct ipsec_request *request = negotiation->request;
-	const struct ipsec_flow *flow = &negotiation->flow;
+	long left = negotiation->until - jiffies;
+	const struct nlattr *peer = negotiation->peer ? negotiation->peer->peer : NULL;
 	struct nlattr *nest = nla_nest_start(skb, IPSEC_A_REQUEST);
 
 	if (!nest ||
 	    put_u64(skb, IPSEC_REQUEST_A_ID, negotiation->id, IPSEC_REQUEST_A_PAD) ||
-	    nla_put_u16(skb, IPSEC_REQUEST_A_FAMILY, flow->family) ||
-	    put_address(skb, IPSEC_REQUEST_A_LOCAL, &flow->local, flow->family) ||
-	    put_address(skb, IPSEC_REQUEST_A_PEER, &flow->peer, flow->family) ||
-	    nla_put_be16(skb, IPSEC_REQUEST_A_LOCAL_PORT, flow->local_port) ||
-	    nla_put_be16(skb, IPSEC_REQUEST_A_PEER_PORT, flow->peer_port) ||
-	    nla_put_u8(skb, IPSEC_REQUEST_A_PROTOCOL, flow->protocol) ||
-	    nla_put_u32(skb, IPSEC_REQUEST_A_UID, from_kuid_munged(user_ns, negotiation->uid)) ||
-	    nla_append(skb, request->size, request->attributes))
+	    nla_put_u32(skb, IPSEC_REQUEST_A_FLAGS, negotiation->flags) ||
+	    (negotiation->methods &&
+	     nla_put_u32(skb, IPSEC_REQUEST_A_METHODS, negotiation->methods)) ||
+	    nla_put_u32(skb, IPSEC_REQUEST_A_TIMEOUT, left > 0 ? jiffies_to_msecs(left) : 0) ||
+	    (peer && nla_put(skb, IPSEC_REQUEST_A_IDENTITY | NLA_F_NESTED, nla_len(peer),
+			     nla_data(peer))) ||
+	    put_flow(skb, negotiation) ||
+	    nla_put_u32(skb, IPSEC_REQUEST_A_UID,
+			from_kuid_munged(in->net->user_ns, negotiation->uid)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

@@ -12,7 +12,6 @@ struct ipsec_negotiation;
 struct ipsec_net;
 struct sk_buff;
 struct sock;
-struct user_namespace;
 struct xfrm_state;
 
 /* Room for a context with all that is ever told of one. */
@@ -27,8 +26,8 @@ int ipsec_describe_connection(struct sk_buff *skb, struct ipsec_net *in,
 int ipsec_describe_listener(struct sk_buff *skb, const struct sock *sk);
 int ipsec_describe_latch_event(struct sk_buff *skb, const struct ipsec_connection *connection,
 			       const struct ipsec_context *seen);
-int ipsec_describe_negotiation(struct sk_buff *skb, const struct ipsec_negotiation *negotiation,
-			       struct user_namespace *user_ns);
+int ipsec_describe_negotiation(struct sk_buff *skb, const struct ipsec_net *in,
+			       const struct ipsec_negotiation *negotiation);
 int ipsec_describe_config(struct sk_buff *skb, const struct ipsec_net *in);
 int ipsec_describe_algorithm(struct sk_buff *skb, u8 index, u64 trusted);
 int ipsec_describe_stats(struct sk_buff *skb, struct ipsec_net *in);

@@ -13,7 +13,6 @@
 #include "dump.h"
 #include "identity.h"
 #include "latch.h"
-#include "negotiation.h"
 #include "netns.h"
 #include "tcp.h"
 
@@ -315,40 +314,27 @@ int ipsec_dump_identities(struct sk_buff *skb, struct netlink_callback *cb)
 }
 
 /**
- * ipsec_dump_requests - the SAs that sockets wait for
+ * ipsec_dump_negotiation - one of the negotiations of a namespace
  * @skb: a message to be filled
  * @cb: where in the dump it is
+ * @negotiation: which
  *
- * Context: process context.
- * Return: length of the message, 0 at the end, or a negative errno.
+ * Context: any but hard interrupts.
+ * Return: 0 or -EMSGSIZE.
  */
-int ipsec_dump_requests(struct sk_buff *skb, struct netlink_callback *cb)
+int ipsec_dump_negotiation(struct sk_buff *skb, struct netlink_callback *cb,
+			   const struct ipsec_negotiation *negotiation)
 {
-	struct ipsec_net *in = ipsec_net(sock_net(skb->sk));
-	unsigned long *next = (unsigned long *)cb->ctx;
-	struct ipsec_negotiation *negotiation;
-	unsigned long id;
 	void *header;
-	int err = 0;
 
-	spin_lock_bh(&in->ward_lock);
-	xa_for_each_start(&in->negotiations, id, negotiation, *next) {
-		*next = id + 1;
-		if (negotiation->reason || negotiation->answered)
-			continue;
-		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_REQUEST_GET);
-		err = header ? ipsec_describe_negotiation(skb, negotiation,
-							  sk_user_ns(NETLINK_CB(cb->skb).sk)) :
-			       -EMSGSIZE;
-		if (err) {
-			if (header)
-				genlmsg_cancel(skb, header);
-			*next = id;
-			break;
-		}
-		genlmsg_end(skb, header);
+	header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_REQUEST_GET);
+	if (!header)
+		return -EMSGSIZE;
+	if (ipsec_describe_negotiation(skb, ipsec_net(sock_net(skb->sk)), negotiation)) {
+		genlmsg_cancel(skb, header);
+		return -EMSGSIZE;
 	}
-	spin_unlock_bh(&in->ward_lock);
-	return skb->len ?: err;
+	genlmsg_end(skb, header);
+	return 0;
 }

@@ -8,7 +8,6 @@
 #include "context.h"
 #include "describe.h"
 #include "event.h"
-#include "negotiation.h"
 #include "netns.h"
 
 /* Where to send; NULL: nowhere any more. Read under RCU. */
@@ -161,45 +160,36 @@ void ipsec_event_latch(struct ipsec_net *in, const struct ipsec_connection *conn
 }
 
 /**
- * ipsec_event_heard - does anybody listen to events
+ * ipsec_event_heard - may an agent be there that listens
  * @in: where
  *
- * Context: any but hard interrupts.
- * Return: whether somebody does.
+ * Context: any, under RCU.
+ * Return: whether anybody does.
  */
 bool ipsec_event_heard(struct ipsec_net *in)
 {
-	const struct genl_family *family;
-	bool heard;
+	struct genl_family *family = READ_ONCE(event_family);
 
-	rcu_read_lock();
-	family = READ_ONCE(event_family);
-	heard = family && !READ_ONCE(in->dead) &&
-		genl_has_listeners(family, in->net, IPSEC_GROUP_EVENTS);
-	rcu_read_unlock();
-	return heard;
+	return family && genl_has_listeners(family, in->net, IPSEC_GROUP_EVENTS);
 }
 
 /**
- * ipsec_event_request - tell that SAs are needed
+ * ipsec_event_negotiation - tell that SAs are needed
  * @in: where
- * @negotiation: a copy, or under &ipsec_net.ward_lock
+ * @negotiation: for what
  *
- * Context: any but hard interrupts.
+ * Context: any but hard interrupts, under RCU.
  */
-void ipsec_event_request(struct ipsec_net *in, const struct ipsec_negotiation *negotiation)
+void ipsec_event_negotiation(struct ipsec_net *in, const struct ipsec_negotiation *negotiation)
 {
 	struct sk_buff *skb;
 	void *header;
 
-	rcu_read_lock();
 	skb = event_begin(in, IPSEC_GROUP_EVENTS, IPSEC_CMD_REQUEST_NTF,
-			  IPSEC_DESCRIPTION_SIZE, &header);
-	/* what listeners see of users is as it is in the namespace's own */
+			  NLMSG_GOODSIZE + IPSEC_REQUEST_MAX_SIZE, &header);
 	if (skb)
 		event_end(in, IPSEC_GROUP_EVENTS, skb, header,
-			  ipsec_describe_negotiation(skb, negotiation, in->net->user_ns));
-	rcu_read_unlock();
+			  ipsec_describe_negotiation(skb, in, negotiation));
 }
 
 /**

@@ -26,10 +26,10 @@
 #include "context.h"
 #include "handshake.h"
 #include "netns.h"
+#include "require.h"
 #include "secpath.h"
 #include "segment.h"
 #include "tcp.h"
-#include "ward.h"
 
 static bool closing;	/* the module: nothing new is begun */
 
@@ -123,6 +123,9 @@ static void handshake_step(struct ipsec_net *in, struct sock *sk, int old, int n
 	struct ipsec_segment *segment;
 	bool watching = READ_ONCE(in->watching) && !READ_ONCE(closing);
 
+	if (old == TCP_LISTEN && new == TCP_SYN_RECV)
+		ipsec_segment_adopt(in, sk);
+	ipsec_required_step(in, sk, old, new);
 	switch (new) {
 	case TCP_SYN_SENT:
 		if (connection)		/* of a socket that was here before */
@@ -173,8 +176,6 @@ static void probe_inet_sock_set_state(void *data, const struct sock *sk,
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return;
 	in = ipsec_net(sock_net(sk));
-	if (ipsec_wards_any())
-		ipsec_ward_step(in, (struct sock *)sk, old, new);
 	if (READ_ONCE(in->dead))
 		return;
 
@@ -195,6 +196,7 @@ static void probe_tcp_destroy_sock(void *data, struct sock *sk)
 	if (connection)
 		connection_forget(in, connection);
 	rcu_read_unlock();
+	ipsec_required_gone(in, sk);
 }
 
 /* Will TCP take this segment, which is about to be looked at? */
@@ -409,19 +411,46 @@ void ipsec_handshake_watch(struct ipsec_net *in)
 }
 
 /**
- * ipsec_handshake_watch_now - the same, and wait until that is so
+ * ipsec_handshake_watch_now - the same, and it has begun when this returns
  * @in: where
  *
  * Context: process context, may sleep.
- * Return: 0; -ENETDOWN if the namespace is going; -ENOMEM.
+ * Return: 0, -ENETDOWN, or -ENOMEM if it could not begin.
  */
 int ipsec_handshake_watch_now(struct ipsec_net *in)
 {
-	ipsec_handshake_watch(in);
-	flush_work(&in->watch);
-	if (READ_ONCE(in->watching))
-		return 0;
-	return READ_ONCE(in->dead) ? -ENETDOWN : -ENOMEM;
+	if (!READ_ONCE(in->watching)) {
+		ipsec_handshake_watch(in);
+		flush_work(&in->watch);
+	}
+	if (READ_ONCE(in->dead))
+		return -ENETDOWN;
+	return READ_ONCE(in->watching) ? 0 : -ENOMEM;
+}
+
+/**
+ * ipsec_handshake_watch_all - the same in all namespaces
+ *
+ * Those to come are seen to by ipsec_handshake_init_net().
+ *
+ * Context: process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int ipsec_handshake_watch_all(void)
+{
+	struct net *net;
+	int err = 0;
+
+	down_read(&net_rwsem);
+	for_each_net(net) {
+		err = ipsec_handshake_watch_now(ipsec_net(net));
+		if (err == -ENETDOWN)
+			err = 0;
+		if (err)
+			break;
+	}
+	up_read(&net_rwsem);
+	return err;
 }
 
 /**
@@ -445,6 +474,9 @@ void ipsec_handshake_missed(struct ipsec_net *in)
 void ipsec_handshake_init_net(struct ipsec_net *in)
 {
 	INIT_WORK(&in->watch, handshake_watch_work);
+	/* control groups have sockets in any of them */
+	if (ipsec_request_cgroups_any())
+		ipsec_handshake_watch(in);
 }
 
 /**

@@ -9,11 +9,12 @@
 #include "hold.h"
 #include "identity.h"
 #include "latch.h"
+#include "negotiate.h"
 #include "netns.h"
 #include "reaper.h"
+#include "require.h"
 #include "tcp.h"
 #include "udp.h"
-#include "ward.h"
 
 unsigned int ipsec_net_id __read_mostly;
 
@@ -56,9 +57,10 @@ static int __net_init netns_init(struct net *net)
 	err = ipsec_udp_init_net(in);
 	if (err)
 		goto exit_tcp;
-	err = ipsec_ward_init_net(in);
+	err = ipsec_require_init_net(in);
 	if (err)
 		goto exit_udp;
+	ipsec_negotiate_init_net(in);
 	ipsec_latch_init_net(in);
 	ipsec_hold_init_net(in);
 	ipsec_handshake_init_net(in);
@@ -97,7 +99,8 @@ static void __net_exit netns_exit(struct net *net)
 
 	ipsec_latch_exit_net(in);
 	ipsec_reaper_exit_net(in);
-	ipsec_ward_exit_net(in);
+	ipsec_negotiate_exit_net(in);
+	ipsec_require_exit_net(in);
 	ipsec_udp_exit_net(in);
 	ipsec_tcp_exit_net(in);
 	ipsec_identity_exit_net(in);

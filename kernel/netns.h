@@ -27,11 +27,9 @@ enum ipsec_counter {
 	IPSEC_COUNT_LATCH_HELD = IPSEC_COUNT_LATCH_REFUSED + IPSEC_LATCH_REASON_MAX,
 	IPSEC_COUNT_LATCH_BROKEN,
 	IPSEC_COUNT_LATCH_RESET,
-	IPSEC_COUNT_REQUEST_REFUSED_OUT,
 	IPSEC_COUNT_REQUEST_REFUSED_IN,
-	IPSEC_COUNT_REQUEST_FAILED,
-	IPSEC_COUNT_REQUEST_ASKED,
-	IPSEC_COUNT_REQUEST_LIMIT,
+	IPSEC_COUNT_REQUEST_REFUSED_OUT,
+	IPSEC_COUNT_NEGOTIATIONS,
 	__IPSEC_COUNT_MAX
 };
 
@@ -74,16 +72,13 @@ enum ipsec_counter {
  * @watching: handshakes are watched: the netfilter hooks are in place
  * @watch: puts them there
  * @blind: SAs were in use before the hooks were in place
- * @wards: sockets of which something is required, by sock
- * @guarded: there have been any, and packets are looked at for them
- * @ward_lock: guards the lists of them, @negotiations and what is kept of both
- * @wards_opening: those that try to connect, and for how long they may
- * @wards_due: those that something is to be done for
- * @ward_work: does it, and ends what has taken too long
- * @negotiations: SAs that agents were asked for, by id
- * @next_negotiation: id of the next one
- * @negotiation_count: how many there are
  * @udp_sockets: datagram sockets that asked for tokens, by sock
+ * @required: sockets under requests, by sock
+ * @negotiations: that agents are asked for, oldest first; under @negotiations_lock
+ * @negotiation_count: how many; under @negotiations_lock
+ * @next_negotiation: id of the latest one; under @negotiations_lock
+ * @negotiations_lock: guards @negotiations and what is kept of it
+ * @negotiations_end: ends those whose time is over
  * @counters: enum ipsec_counter
  */
 struct ipsec_net {
@@ -127,17 +122,14 @@ struct ipsec_net {
 	bool blind;
 	struct work_struct watch;
 
-	struct rhashtable wards;
-	bool guarded;
-	spinlock_t ward_lock;	/* see above */
-	struct list_head wards_opening;
-	struct list_head wards_due;
-	struct delayed_work ward_work;
-	struct xarray negotiations;
-	unsigned long next_negotiation;
-	unsigned int negotiation_count;
-
 	struct rhashtable udp_sockets;
+
+	struct rhashtable required;
+	struct list_head negotiations;
+	unsigned int negotiation_count;
+	u64 next_negotiation;
+	spinlock_t negotiations_lock;	/* see above */
+	struct delayed_work negotiations_end;
 
 	u64 __percpu *counters;
 };

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is required: parsed once, and asked of every context that something
- * comes or goes under.
+ * A request: what an application requires of whatever protects its packets, and
+ * whether a context meets that.
  *
- * A request only adds to what the system's policy demands. What it says of the
- * peer is compared with what an agent has told, and with nothing else.
+ * A request never asks for less than IPsec. What it does not name is not required.
  */
-#include <linux/ipsec_token.h>
-#include <linux/jiffies.h>
+#include <linux/cred.h>
 #include <linux/slab.h>
-#include <linux/string.h>
 #include <net/netlink.h>
 #include <net/xfrm.h>
 
@@ -19,19 +16,13 @@
 #include "request.h"
 #include "sa.h"
 
-#define ALL_FLAGS (IPSEC_REQUEST_F_PRIVACY | IPSEC_REQUEST_F_INTEGRITY | \
-		   IPSEC_REQUEST_F_COMPRESSION | IPSEC_REQUEST_F_NO_COMPRESSION | \
-		   IPSEC_REQUEST_F_END_TO_END | IPSEC_REQUEST_F_LOOPBACK)
+/* as long as TCP's first five attempts take */
+#define TIMEOUT_DEFAULT	(30 * HZ)
 
-/* For a negotiation, where the request does not tell. */
-#define DEFAULT_TIMEOUT	(30 * HZ)
-
-static const u8 pattern_attrs[IPSEC_REQUEST_PATTERNS] = {
-	IPSEC_IDENTITY_A_IKE_ID,
-	IPSEC_IDENTITY_A_CA_DN,
-	IPSEC_IDENTITY_A_CERTIFICATE_DN,
-	IPSEC_IDENTITY_A_PUBKEY_ID,
-};
+#define ALL_FLAGS	(IPSEC_REQUEST_F_PRIVACY | IPSEC_REQUEST_F_INTEGRITY |		\
+			 IPSEC_REQUEST_F_COMPRESSION | IPSEC_REQUEST_F_NO_COMPRESSION |	\
+			 IPSEC_REQUEST_F_END_TO_END | IPSEC_REQUEST_F_LOOPBACK)
+#define ALL_METHODS	(GENMASK(IPSEC_AUTH_MAX, IPSEC_AUTH_NONE))
 
 static struct netlink_range_validation timeout_range = {
 	.min = 1,
@@ -40,10 +31,8 @@ static struct netlink_range_validation timeout_range = {
 
 #define PATTERN_POLICY	{ .type = NLA_NUL_STRING, .len = IPSEC_IDENTITY_MAX_STRING }
 
-static const struct nla_policy peer_policy[IPSEC_IDENTITY_A_PUBKEY_ID + 1] = {
-	[IPSEC_IDENTITY_A_PAD] = { .type = NLA_REJECT },
+static const struct nla_policy peer_policy[IPSEC_IDENTITY_A_MAX + 1] = {
 	[IPSEC_IDENTITY_A_ITOKEN] = NLA_POLICY_EXACT_LEN(IPSEC_ITOKEN_SIZE),
-	[IPSEC_IDENTITY_A_METHOD ... IPSEC_IDENTITY_A_LINEAGE] = { .type = NLA_REJECT },
 	[IPSEC_IDENTITY_A_IKE_ID_TYPE] = { .type = NLA_U8 },
 	[IPSEC_IDENTITY_A_IKE_ID] = PATTERN_POLICY,
 	[IPSEC_IDENTITY_A_CA_DN] = PATTERN_POLICY,
@@ -51,22 +40,22 @@ static const struct nla_policy peer_policy[IPSEC_IDENTITY_A_PUBKEY_ID + 1] = {
 	[IPSEC_IDENTITY_A_PUBKEY_ID] = PATTERN_POLICY,
 };
 
-static const struct nla_policy request_policy[IPSEC_REQUEST_A_IDENTITY + 1] = {
+const struct nla_policy ipsec_request_policy[IPSEC_REQUEST_A_REQUIRED + 1] = {
 	[IPSEC_REQUEST_A_PAD] = { .type = NLA_REJECT },
 	[IPSEC_REQUEST_A_FLAGS] = NLA_POLICY_MASK(NLA_U32, ALL_FLAGS),
-	[IPSEC_REQUEST_A_METHODS] = NLA_POLICY_MASK(NLA_U32, (BIT(IPSEC_AUTH_MAX + 1) - 2)),
+	[IPSEC_REQUEST_A_METHODS] = NLA_POLICY_MASK(NLA_U32, ALL_METHODS),
 	[IPSEC_REQUEST_A_TIMEOUT] = NLA_POLICY_FULL_RANGE(NLA_U32, &timeout_range),
 	[IPSEC_REQUEST_A_IDENTITY] = NLA_POLICY_NESTED(peer_policy),
 };
 
-/* What is kept is handed on as it came: say nothing twice. */
-static int refuse_twice(const void *attributes, size_t size, struct netlink_ext_ack *extack)
+/* What is kept is handed on as it came, so nothing is said twice. */
+static int once_each(const void *attributes, size_t size, struct netlink_ext_ack *extack)
 {
-	const struct nlattr *attr;
 	unsigned long seen = 0;
+	struct nlattr *attr;
 	int rem;
 
-	nla_for_each_attr(attr, attributes, size, rem) {
+	nla_for_each_attr(attr, (struct nlattr *)attributes, size, rem) {
 		if (seen & BIT(nla_type(attr))) {
 			NL_SET_ERR_MSG_ATTR(extack, attr, "an attribute comes twice");
 			return -EINVAL;
@@ -76,122 +65,108 @@ static int refuse_twice(const void *attributes, size_t size, struct netlink_ext_
 	return 0;
 }
 
-static int parse_peer(struct ipsec_request *request, const struct nlattr *nest,
-		      struct netlink_ext_ack *extack)
+static bool is_pattern(int type)
 {
-	struct nlattr *attrs[IPSEC_IDENTITY_A_PUBKEY_ID + 1], *attr;
-	unsigned int i;
-	int err;
+	return peer_policy[type].type == NLA_NUL_STRING;
+}
 
-	err = nla_parse_nested(attrs, IPSEC_IDENTITY_A_PUBKEY_ID, nest, peer_policy, extack) ?:
-	      refuse_twice(nla_data(nest), nla_len(nest), extack);
+static int peer_check(const struct nlattr *peer, struct netlink_ext_ack *extack)
+{
+	struct nlattr *attr;
+	int rem, err;
+
+	err = once_each(nla_data(peer), nla_len(peer), extack);
 	if (err)
 		return err;
-	if (!nla_len(nest)) {
-		NL_SET_ERR_MSG_ATTR(extack, nest, "an identity that says nothing");
-		return -EINVAL;
-	}
-	if (attrs[IPSEC_IDENTITY_A_ITOKEN])
-		request->itoken = nla_data(attrs[IPSEC_IDENTITY_A_ITOKEN]);
-	if (attrs[IPSEC_IDENTITY_A_IKE_ID_TYPE])
-		request->id_type = nla_data(attrs[IPSEC_IDENTITY_A_IKE_ID_TYPE]);
-	for (i = 0; i < IPSEC_REQUEST_PATTERNS; i++) {
-		attr = attrs[pattern_attrs[i]];
-		if (!attr)
-			continue;
-		request->patterns[i] = nla_data(attr);
-		if (!*request->patterns[i]) {
-			NL_SET_ERR_MSG_ATTR(extack, attr, "an empty pattern");
+	nla_for_each_nested(attr, peer, rem) {
+		if (is_pattern(nla_type(attr)) && !*(const char *)nla_data(attr)) {
+			NL_SET_ERR_MSG_ATTR(extack, attr, "nothing is like an empty text");
 			return -EINVAL;
 		}
 	}
-	request->named = true;
 	return 0;
 }
 
-static int parse(struct ipsec_request *request, struct netlink_ext_ack *extack)
-{
-	const u32 both = IPSEC_REQUEST_F_COMPRESSION | IPSEC_REQUEST_F_NO_COMPRESSION;
-	struct nlattr *attrs[IPSEC_REQUEST_A_IDENTITY + 1], *attr;
-	int err;
-
-	err = nla_parse(attrs, IPSEC_REQUEST_A_IDENTITY, (struct nlattr *)request->attributes,
-			request->size, request_policy, extack) ?:
-	      refuse_twice(request->attributes, request->size, extack);
-	if (err)
-		return err;
-
-	attr = attrs[IPSEC_REQUEST_A_FLAGS];
-	if (attr)
-		request->flags = nla_get_u32(attr);
-	if ((request->flags & both) == both) {
-		NL_SET_ERR_MSG_ATTR(extack, attr, "compression is required and excluded");
-		return -EINVAL;
-	}
-	attr = attrs[IPSEC_REQUEST_A_METHODS];
-	if (attr) {
-		request->methods = nla_get_u32(attr);
-		request->named = true;
-		if (!request->methods) {
-			NL_SET_ERR_MSG_ATTR(extack, attr, "no method will do");
-			return -EINVAL;
-		}
-	}
-	attr = attrs[IPSEC_REQUEST_A_TIMEOUT];
-	request->timeout = attr ? msecs_to_jiffies(nla_get_u32(attr)) : DEFAULT_TIMEOUT;
-	attr = attrs[IPSEC_REQUEST_A_IDENTITY];
-	return attr ? parse_peer(request, attr, extack) : 0;
-}
-
 /**
- * ipsec_request_create - make a request of what an application sent
- * @attributes: a stream of enum ipsec_request_attr, not validated yet
+ * ipsec_request_create - make a request of what an application says
+ * @attributes: a stream of enum ipsec_request_attr, not validated
  * @size: its size
  * @extack: for a message, or NULL
  *
  * Context: process context, may sleep.
- * Return: the request with one reference; ERR_PTR(-EINVAL) or another error of the
- * parser's, ERR_PTR(-ENOMEM).
+ * Return: the request with one reference, or an ERR_PTR: -EINVAL, -ENOMEM.
  */
 struct ipsec_request *ipsec_request_create(const void *attributes, size_t size,
 					   struct netlink_ext_ack *extack)
 {
+	struct nlattr *attrs[IPSEC_REQUEST_A_REQUIRED + 1];
+	const u32 both = IPSEC_REQUEST_F_COMPRESSION | IPSEC_REQUEST_F_NO_COMPRESSION;
 	struct ipsec_request *request;
+	u32 flags = 0, methods = 0;
 	int err;
 
 	if (size > IPSEC_REQUEST_MAX_SIZE) {
-		NL_SET_ERR_MSG(extack, "the request is too long");
+		NL_SET_ERR_MSG(extack, "the request is too large");
 		return ERR_PTR(-EINVAL);
 	}
-	request = kvzalloc(struct_size(request, attributes, size), GFP_KERNEL_ACCOUNT);
+	request = kzalloc(struct_size(request, attributes, size), GFP_KERNEL_ACCOUNT);
 	if (!request)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&request->refs, 1);
 	request->size = size;
 	memcpy(request->attributes, attributes, size);
-	err = parse(request, extack);
-	if (err) {
-		kvfree(request);
-		return ERR_PTR(err == -ERANGE || err == -EOPNOTSUPP ? -EINVAL : err);
+
+	err = nla_parse(attrs, IPSEC_REQUEST_A_REQUIRED, (struct nlattr *)request->attributes,
+			size, ipsec_request_policy, extack);
+	if (!err)
+		err = once_each(request->attributes, size, extack);
+	if (err)
+		goto refuse;
+	if (attrs[IPSEC_REQUEST_A_FLAGS])
+		flags = nla_get_u32(attrs[IPSEC_REQUEST_A_FLAGS]);
+	if ((flags & both) == both) {
+		NL_SET_ERR_MSG_ATTR(extack, attrs[IPSEC_REQUEST_A_FLAGS],
+				    "compression is either required or must not be");
+		err = -EINVAL;
+		goto refuse;
 	}
+	if (attrs[IPSEC_REQUEST_A_METHODS]) {
+		methods = nla_get_u32(attrs[IPSEC_REQUEST_A_METHODS]);
+		if (!methods) {
+			NL_SET_ERR_MSG_ATTR(extack, attrs[IPSEC_REQUEST_A_METHODS],
+					    "no method would do");
+			err = -EINVAL;
+			goto refuse;
+		}
+	}
+	request->peer = attrs[IPSEC_REQUEST_A_IDENTITY];
+	if (request->peer) {
+		err = peer_check(request->peer, extack);
+		if (err)
+			goto refuse;
+	}
+	request->flags = flags;
+	request->methods = methods;
+	request->timeout = attrs[IPSEC_REQUEST_A_TIMEOUT] ?
+		msecs_to_jiffies(nla_get_u32(attrs[IPSEC_REQUEST_A_TIMEOUT])) : TIMEOUT_DEFAULT;
 	return request;
+
+refuse:
+	kfree(request);
+	return ERR_PTR(-EINVAL);
 }
 
 /**
  * ipsec_request_get - hold a request
- * @request: held already, or found under RCU in a place that holds it
+ * @request: held already, or NULL
  *
  * Return: the request.
  */
 struct ipsec_request *ipsec_request_get(struct ipsec_request *request)
 {
-	refcount_inc(&request->refs);
+	if (request)
+		refcount_inc(&request->refs);
 	return request;
-}
-
-static void request_free_rcu(struct rcu_head *rcu)
-{
-	kvfree(container_of(rcu, struct ipsec_request, rcu));
 }
 
 /**
@@ -203,36 +178,36 @@ static void request_free_rcu(struct rcu_head *rcu)
 void ipsec_request_put(struct ipsec_request *request)
 {
 	if (request && refcount_dec_and_test(&request->refs))
-		call_rcu(&request->rcu, request_free_rcu);
+		kfree_rcu(request, rcu);
 }
 
 /**
- * ipsec_request_equal - is the same required
- * @a: a request
- * @b: a request
+ * ipsec_request_equal - do two requests require the same, in the same words
+ * @a: request
+ * @b: request
  *
- * Return: whether it is, said in the same words.
+ * Return: whether they do.
  */
 bool ipsec_request_equal(const struct ipsec_request *a, const struct ipsec_request *b)
 {
 	return a->size == b->size && !memcmp(a->attributes, b->attributes, a->size);
 }
 
-/* Is it what the pattern says, where a * stands for anything? */
-static bool pattern_matches(const char *pattern, const char *text)
+/* A * is any number of any characters; all others are what they are. */
+static bool matches(const char *pattern, const char *text)
 {
-	const char *star = NULL, *retry = NULL;
+	const char *star = NULL, *from = NULL;
 
 	while (*text) {
 		if (*pattern == '*') {
-			star = ++pattern;
-			retry = text;
+			star = pattern++;
+			from = text;
 		} else if (*pattern == *text) {
 			pattern++;
 			text++;
 		} else if (star) {
-			pattern = star;
-			text = ++retry;
+			pattern = star + 1;
+			text = ++from;
 		} else {
 			return false;
 		}
@@ -242,111 +217,110 @@ static bool pattern_matches(const char *pattern, const char *text)
 	return !*pattern;
 }
 
-static u8 judge_identity(const struct ipsec_request *request,
-			 const struct ipsec_identity *identity)
+static bool attr_fits(const struct nlattr *wanted, const struct nlattr *is)
 {
-	const struct nlattr *attr;
-	unsigned int i;
-
-	if (request->methods && !(request->methods & BIT(identity->method)))
-		return IPSEC_REQUEST_REASON_METHOD;
-	if (request->itoken && memcmp(request->itoken, identity->itoken, IPSEC_ITOKEN_SIZE))
-		return IPSEC_REQUEST_REASON_IDENTITY;
-	if (request->id_type) {
-		attr = nla_find((struct nlattr *)identity->attributes, identity->size,
-				IPSEC_IDENTITY_A_IKE_ID_TYPE);
-		if (!attr || nla_get_u8(attr) != *request->id_type)
-			return IPSEC_REQUEST_REASON_IDENTITY;
-	}
-	for (i = 0; i < IPSEC_REQUEST_PATTERNS; i++) {
-		if (!request->patterns[i])
-			continue;
-		attr = nla_find((struct nlattr *)identity->attributes, identity->size,
-				pattern_attrs[i]);
-		if (!attr || !pattern_matches(request->patterns[i], nla_data(attr)))
-			return IPSEC_REQUEST_REASON_IDENTITY;
-	}
-	return IPSEC_REQUEST_REASON_NONE;
+	if (!is)
+		return false;
+	if (is_pattern(nla_type(wanted)))
+		return matches(nla_data(wanted), nla_data(is));
+	return nla_len(wanted) == nla_len(is) && !memcmp(nla_data(wanted), nla_data(is),
+							  nla_len(is));
 }
 
-/* Short packets are not compressed: it is the SA that tells, not the packet. */
-static bool is_compressed(struct ipsec_net *in, const struct ipsec_context *context,
-			  enum ipsec_direction direction)
+static bool peer_fits(const struct nlattr *peer, const struct ipsec_identity *identity)
+{
+	struct nlattr *attr;
+	int rem;
+
+	/* who is not authenticated is nobody, whatever name there is */
+	if (identity->method == IPSEC_AUTH_NONE)
+		return false;
+	nla_for_each_nested(attr, peer, rem)
+		if (!attr_fits(attr, nla_find((struct nlattr *)identity->attributes,
+					      identity->size, nla_type(attr))))
+			return false;
+	return true;
+}
+
+static bool has_ipcomp(struct ipsec_net *in, const struct ipsec_sa_key *key,
+		       enum ipsec_direction direction)
+{
+	struct xfrm_state *x = ipsec_sa_find_ipcomp(in->net, key, direction);
+
+	if (x)
+		xfrm_state_put(x);
+	return x;
+}
+
+static bool compresses(struct ipsec_net *in, const struct ipsec_context *context)
 {
 	struct ipsec_sa sas[IPSEC_CONTEXT_MAX_SAS];
-	struct xfrm_state *x;
-	u8 i, nr;
+	u8 i, nr = ipsec_context_sas(in, context, sas);
 
-	if (READ_ONCE(context->compression))
-		return true;
-	nr = ipsec_context_sas(in, context, sas);
-	for (i = 0; i < nr; i++) {
-		x = ipsec_sa_find_ipcomp(in->net, &sas[i].key, direction);
-		if (x) {
-			xfrm_state_put(x);
+	for (i = 0; i < nr; i++)
+		if (sas[i].key.proto == IPPROTO_COMP ||
+		    has_ipcomp(in, &sas[i].key, IPSEC_DIRECTION_IN) ||
+		    has_ipcomp(in, &sas[i].key, IPSEC_DIRECTION_OUT))
 			return true;
-		}
-	}
-	return false;
-}
-
-static bool protects(const struct ipsec_context *context)
-{
-	u8 i;
-
-	for (i = 0; i < context->nr; i++)
-		if (context->sa[i].key.proto != IPPROTO_COMP)
-			return true;
-	return false;
+	return READ_ONCE(context->compression);
 }
 
 /**
  * ipsec_request_judge - does a context meet a request
  * @in: where
  * @request: the request
- * @context: found under RCU, under which something came or is about to leave;
- *	NULL: in clear; or ERR_PTR
- * @direction: which of the two
+ * @context: found under RCU; NULL: in clear; or ERR_PTR
+ * @open: set if it only is not known yet who the peer is
  *
- * Context: any but hard interrupts, under RCU.
- * Return: enum ipsec_request_reason, NONE if it does; or IPSEC_REQUEST_OPEN.
+ * Context: any but hard interrupts, under RCU; takes locks of xfrm.
+ * Return: IPSEC_REQUEST_REASON_NONE if it does, else why not.
  */
-u8 ipsec_request_judge(struct ipsec_net *in, const struct ipsec_request *request,
-		       struct ipsec_context *context, enum ipsec_direction direction)
+enum ipsec_request_reason ipsec_request_judge(struct ipsec_net *in,
+					      const struct ipsec_request *request,
+					      struct ipsec_context *context, bool *open)
 {
-	const u32 compression = IPSEC_REQUEST_F_COMPRESSION | IPSEC_REQUEST_F_NO_COMPRESSION;
 	const struct ipsec_identity *identity;
 	struct ipsec_protection protection;
+	bool compression;
 
 	if (!context)
 		return IPSEC_REQUEST_REASON_NO_SA;
 	if (IS_ERR(context))
 		return IPSEC_REQUEST_REASON_UNKNOWN;
 
-	ipsec_context_protection(in, context, &protection);
-	if (!protects(context) ||
-	    (request->flags & IPSEC_REQUEST_F_PRIVACY && !protection.privacy) ||
+	protection = ipsec_context_protects(context, READ_ONCE(in->trusted));
+	if ((request->flags & IPSEC_REQUEST_F_PRIVACY && !protection.privacy) ||
 	    (request->flags & IPSEC_REQUEST_F_INTEGRITY && !protection.integrity) ||
 	    (request->flags & IPSEC_REQUEST_F_END_TO_END && !context->end_to_end))
 		return IPSEC_REQUEST_REASON_WEAKER;
-	if (request->flags & compression &&
-	    is_compressed(in, context, direction) !=
-	    !!(request->flags & IPSEC_REQUEST_F_COMPRESSION))
-		return IPSEC_REQUEST_REASON_WEAKER;
-
-	if (!request->named)
+	if (request->flags & (IPSEC_REQUEST_F_COMPRESSION | IPSEC_REQUEST_F_NO_COMPRESSION)) {
+		compression = compresses(in, context);
+		if (compression != !!(request->flags & IPSEC_REQUEST_F_COMPRESSION))
+			return IPSEC_REQUEST_REASON_WEAKER;
+	}
+	if (!request->methods && !request->peer)
 		return IPSEC_REQUEST_REASON_NONE;
+
+	/* it is set once, and lives as long as the context */
 	identity = READ_ONCE(context->identity);
-	return identity ? judge_identity(request, identity) : IPSEC_REQUEST_OPEN;
+	if (!identity) {
+		*open = true;
+		return IPSEC_REQUEST_REASON_IDENTITY;
+	}
+	if (request->methods && !(request->methods & BIT(identity->method)))
+		return IPSEC_REQUEST_REASON_METHOD;
+	if (request->peer && !peer_fits(request->peer, identity))
+		return IPSEC_REQUEST_REASON_IDENTITY;
+	return IPSEC_REQUEST_REASON_NONE;
 }
 
 /**
- * ipsec_request_errno - what an application gets for a reason
- * @reason: enum ipsec_request_reason
+ * ipsec_request_error - what an application is told that asks for nothing more
+ * @reason: why a request is not met
  *
- * Return: a positive errno.
+ * Return: an errno, positive.
  */
-int ipsec_request_errno(u8 reason)
+int ipsec_request_error(enum ipsec_request_reason reason)
 {
 	switch (reason) {
 	case IPSEC_REQUEST_REASON_NO_SA:

@@ -5,8 +5,8 @@
 #include <linux/types.h>
 
 struct ipsec_connection;
+struct ipsec_net;
 struct net;
-struct net_device;
 struct nf_hook_state;
 struct sk_buff;
 struct sock;
@@ -35,9 +35,9 @@ struct ipsec_segment {
 	const struct sock *child;
 };
 
-bool ipsec_segment_comes_by_again(const struct net_device *dev);
 int ipsec_segment_watch(struct net *net);
 void ipsec_segment_unwatch(struct net *net);
+void ipsec_segment_adopt(struct ipsec_net *in, struct sock *sk);
 bool ipsec_segment_again(struct sk_buff *skb, const struct nf_hook_state *state, bool last);
 struct ipsec_segment *ipsec_segment_now(const struct sock *sk,
 					const struct ipsec_connection *connection,

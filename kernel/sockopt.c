@@ -10,12 +10,11 @@
 #include <net/sock.h>
 
 #include "latch.h"
-#include "request.h"
+#include "require.h"
 #include "sockopt.h"
 #include "tcp.h"
 #include "udp.h"
 #include "udp_latch.h"
-#include "ward.h"
 
 static bool is_tcp(const struct sock *sk)
 {
@@ -39,61 +38,9 @@ static int set_latch(struct sock *sk, u32 flags)
 	return is_tcp(sk) ? ipsec_latch_set(sk, flags) : ipsec_udp_latch_set(sk, flags);
 }
 
-static int get_request(struct sock *sk, void __user *user, int *len)
-{
-	struct ipsec_request *request = ipsec_ward_get_request(sk);
-	int size, err = 0;
-
-	if (IS_ERR(request))
-		return PTR_ERR(request);
-	size = request ? request->size : 0;
-	if (*len < size)
-		err = -EINVAL;
-	else if (size && copy_to_user(user, request->attributes, size))
-		err = -EFAULT;
-	else
-		*len = size;
-	ipsec_request_put(request);
-	return err;
-}
-
-static int set_request(struct sock *sk, sockptr_t arg, unsigned int len)
-{
-	struct ipsec_request *request;
-	void *attributes;
-	int err;
-
-	if (!len)
-		return ipsec_ward_set_request(sk, NULL);
-	if (len > IPSEC_REQUEST_MAX_SIZE)
-		return -EINVAL;
-	attributes = memdup_sockptr(arg, len);
-	if (IS_ERR(attributes))
-		return PTR_ERR(attributes);
-	request = ipsec_request_create(attributes, len, NULL);
-	kfree(attributes);
-	if (IS_ERR(request))
-		return PTR_ERR(request);
-	err = ipsec_ward_set_request(sk, request);
-	ipsec_request_put(request);
-	return err;
-}
-
-static int get_request_status(struct sock *sk, void __user *user, int *len)
-{
-	struct ipsec_request_status status;
-
-	if (*len < (int)sizeof(status))
-		return -EINVAL;
-	if (!ipsec_ward_possible(sk))
-		return -EOPNOTSUPP;
-	ipsec_ward_status(sk, &status);
-	*len = sizeof(status);
-	return copy_to_user(user, &status, sizeof(status)) ? -EFAULT : 0;
-}
-
 static int sockopt_get(struct sock *sk, int option, void __user *user, int *len)
 {
+	struct ipsec_request_status status;
 	struct ipsec_latch latch;
 	u64 ptoken;
 	int value;
@@ -124,9 +71,15 @@ static int sockopt_get(struct sock *sk, int option, void __user *user, int *len)
 		*len = sizeof(latch);
 		return copy_to_user(user, &latch, sizeof(latch)) ? -EFAULT : 0;
 	case IPSEC_SO_REQUEST:
-		return get_request(sk, user, len);
+		return ipsec_require_get(sk, user, len);
 	case IPSEC_SO_REQUEST_STATUS:
-		return get_request_status(sk, user, len);
+		if (*len < (int)sizeof(status))
+			return -EINVAL;
+		value = ipsec_require_status(sk, &status);
+		if (value < 0)
+			return value;
+		*len = sizeof(status);
+		return copy_to_user(user, &status, sizeof(status)) ? -EFAULT : 0;
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -138,7 +91,10 @@ static int sockopt_set(struct sock *sk, int option, sockptr_t arg, unsigned int 
 
 	switch (option) {
 	case IPSEC_SO_PTOKEN:
+	case IPSEC_SO_REQUEST_STATUS:
 		return -EPERM;	/* an answer, not a wish */
+	case IPSEC_SO_REQUEST:
+		return ipsec_require_set(sk, arg, len);
 	case IPSEC_SO_RECVPTOKEN:
 		if (len < sizeof(value))
 			return -EINVAL;
@@ -153,10 +109,6 @@ static int sockopt_set(struct sock *sk, int option, sockptr_t arg, unsigned int 
 		if (copy_from_sockptr(&value, arg, sizeof(value)))
 			return -EFAULT;
 		return set_latch(sk, value);
-	case IPSEC_SO_REQUEST:
-		return set_request(sk, arg, len);
-	case IPSEC_SO_REQUEST_STATUS:
-		return -EPERM;	/* an answer, too */
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -165,10 +117,10 @@ static int sockopt_set(struct sock *sk, int option, sockptr_t arg, unsigned int 
 #define SOCKOPT_OPS(family) {				\
 	.pf = (family),					\
 	.set_optmin = IPSEC_SO_PTOKEN,			\
-	.set_optmax = IPSEC_SO_REQUEST_STATUS + 1,	\
+	.set_optmax = IPSEC_SO_REQUEST_STATUS + 1,		\
 	.set = sockopt_set,				\
 	.get_optmin = IPSEC_SO_PTOKEN,			\
-	.get_optmax = IPSEC_SO_REQUEST_STATUS + 1,	\
+	.get_optmax = IPSEC_SO_REQUEST_STATUS + 1,		\
 	.get = sockopt_get,				\
 	.owner = THIS_MODULE,				\
 }

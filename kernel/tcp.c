@@ -16,7 +16,6 @@
 #include "handshake.h"
 #include "netns.h"
 #include "tcp.h"
-#include "ward.h"
 
 static u32 connection_key_hash(const void *sk, u32 len, u32 seed)
 {
@@ -84,7 +83,6 @@ struct ipsec_connection *ipsec_connection_create(struct ipsec_net *in, struct so
 
 	connection->sk = sk;
 	connection->state = state;
-	connection->required = ipsec_wards_any() && ipsec_ward_find(in, sk);
 	connection->epoch = sk->sk_protocol == IPPROTO_UDP ? sk->sk_txhash : 0;
 	connection->now = state == IPSEC_CONNECTION_CLEAR ? IPSEC_NOW_CLEAR : IPSEC_NOW_UNKNOWN;
 	err = rhashtable_lookup_insert_key(&in->connections, sk, &connection->node,
