@@ -133,9 +133,9 @@ test_bin += $(patsubst %.c,$(BUILD)/%_m32,$(wildcard selftests/abi32.c))
 selftests: $(test_bin)
 
 TEST_LIBS = $(LIB).a -Wl,--as-needed -lmnl -luring -lpthread
-$(BUILD)/selftests/helpers/netns: TEST_LIBS := -static
+$(addprefix $(BUILD)/selftests/helpers/,netns client): TEST_LIBS := -static
 agent_tests := $(addprefix $(BUILD)/selftests/,tokend_unit tokend_table tokend_libreswan_unit \
-	identity_equal known_file helpers/bench_identities)
+	identity_equal known_file name_unit helpers/bench_identities)
 $(agent_tests): $(TOKEND)
 $(agent_tests): TEST_LIBS = $(TOKEND) $(LIB).a -lmnl -lcrypto -lpthread
 

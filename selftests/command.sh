@@ -118,7 +118,7 @@ t_command_line() {
 	says "help" '^Usage: ipsec-token '
 	ran "$COMMAND" --help
 	says "--help" '^Usage: ipsec-token '
-	for object in context sockets latch identity known resolve untrusted monitor stats config; do
+	for object in context sockets latch identity known resolve gate run untrusted monitor stats config; do
 		ran "$COMMAND" help $object
 		says "help $object" "^Usage: ipsec-token $object"
 		is "$("$COMMAND" $object help)" "$out" "$object help is the same"
@@ -491,7 +491,7 @@ t_monitor() {
 	kill "${pids[@]}"
 }
 
-plan 190
+plan 194
 net_up
 left $IP -batch - <<-END
 	addr add 10.0.0.3/24 dev veth

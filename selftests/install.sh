@@ -41,7 +41,7 @@ examples=(lib/examples/*.c)
 symbols=$(sed -n 's/^\t\(ipsec_.*\);$/\1/p' lib/libipsec-token.map)
 # shellcheck disable=SC2086 # several words
 set -- $symbols
-plan $((32 + ${#examples[@]} + $#))
+plan $((33 + ${#examples[@]} + $#))
 
 check "make install" install_there
 check "and once more" install_there
@@ -116,5 +116,6 @@ completes() {
 }
 is "$(completes co)" "context config" "completion: objects"
 is "$(completes -j untrusted a)" "add" "completion: verbs"
+is "$(completes gate --require privacy --method pkix_t)" pkix_trusted "completion: options"
 
 finish

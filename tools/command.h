@@ -14,6 +14,12 @@ enum exit_code {
 	EXIT_OK,
 	EXIT_FAILED,
 	EXIT_USAGE,
+
+	/* of gate and run, which otherwise end as the program that they run */
+	EXIT_REFUSED = 77,
+	EXIT_NOT_STARTED = 125,
+	EXIT_NOT_RUN = 126,
+	EXIT_NOT_FOUND = 127,
 };
 
 /* ipsec-token.c */
@@ -52,6 +58,8 @@ int monitor(int argc, char **argv);
 int stats_show(int argc, char **argv);
 int config_show(int argc, char **argv);
 int config_set(int argc, char **argv);
+int gate(int argc, char **argv);
+int run(int argc, char **argv);
 
 /* admin.c: what the command asks the kernel, and the library does not */
 
@@ -176,6 +184,13 @@ char *known_file(void);
 const char *ike_id_type_word(uint8_t type, char *word);
 int ike_id_type_read(const char *word, uint8_t *type);
 const char *ike_id_wrong(uint8_t type, const char *id);
+
+/* environment.c: programs that are started, and what protects their connection */
+
+void environment_clear(void);
+int environment_tell(const struct ipsec_ptoken_attributes *attributes, const char *audit,
+		     const struct ipsec_itoken *peer, const struct ipsec_itoken *local);
+int program_failed(const char *program, int err);
 
 /* latch.c */
 

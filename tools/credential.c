@@ -25,26 +25,6 @@
 
 /* ------------------------------------------------------------------ reading */
 
-/* RFC 4514, in UTF-8: only what must be escaped is. */
-static char *name_string(const X509_NAME *name)
-{
-	unsigned long flags = (XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) | ASN1_STRFLGS_UTF8_CONVERT;
-	BIO *bio = BIO_new(BIO_s_mem());
-	char *text = NULL;
-	char *data;
-	long len;
-
-	if (!bio)
-		return NULL;
-	if (X509_NAME_print_ex(bio, name, 0, flags) >= 0) {
-		len = BIO_get_mem_data(bio, &data);
-		if (len > 0)
-			text = strndup(data, len);
-	}
-	BIO_free(bio);
-	return text;
-}
-
 static int key_set(struct credential *credential, EVP_PKEY *key)
 {
 	char base64[4 * ((EVP_MAX_MD_SIZE + 2) / 3) + 1];

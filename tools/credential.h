@@ -26,6 +26,7 @@ enum ike_id_type {
 #define PUBKEY_ID_SIZE 44
 
 struct x509_st;
+struct X509_name_st;
 
 /**
  * struct credential - a certificate or a public key
@@ -60,6 +61,11 @@ int credential_binding(const struct credential *a, const struct credential *b, u
 		       size_t *len);
 
 enum ike_id_type ike_id_type(const char *id);
+
+/* credential_name.c */
+
+char *name_string(const struct X509_name_st *name);
+char *dn_rewrite(const char *text, const char **why);
 
 /* credential_file.c */
 

@@ -24,6 +24,8 @@ static const char help_main[] =
 "  identity    who is behind SAs\n"
 "  known       keys that peers were first seen with\n"
 "  resolve     what the token of an inherited descriptor stands for\n"
+"  gate        run a server if its connection is protected as required\n"
+"  run         run a program that connects under protection as required only\n"
 "  untrusted   algorithms that do not count as protection\n"
 "  monitor     events as they happen\n"
 "  stats       counters\n"
@@ -113,6 +115,46 @@ static const char help_resolve[] =
 "A token means something only to the process that got it. That of another\n"
 "process is refused here, so that TOKEN is of little use other than 0.\n";
 
+#define HELP_REQUIRE \
+"  --require LIST      privacy, integrity, end-to-end, compression, no-compression\n" \
+"  --peer DN           the peer's certificate is of this name, as in 'CN=db.example,O=X'\n" \
+"  --peer-ca DN        its CA is of this name\n" \
+"  --peer-id ID        its IKE identity; of --peer-id-type TYPE\n" \
+"  --peer-key KEYID    its public key, as ipsec-token identity show has it\n" \
+"  --itoken ITOKEN     it is the peer of this iToken\n" \
+"  --method LIST       how it was authenticated: pkix, presharedkey, eap and so on\n" \
+"  --no-btns           it was authenticated by something better than an unknown key\n"
+
+static const char help_gate[] =
+"Usage: ipsec-token gate REQUIREMENT ... [OPTION ...] [--] PROGRAM [ARGUMENT ...]\n"
+"\n"
+"For servers that inetd or a socket unit of systemd (Accept=yes) starts for each\n"
+"connection. Runs PROGRAM if the connection is as required, with variables IPSEC_...\n"
+"in its environment that say how. Requirements, all of which must hold:\n"
+HELP_REQUIRE
+"Options:\n"
+"  --wait SECONDS      for a peer whose identity is not known yet (default 5, if needed)\n"
+"  --reset             end the connection if its protection is lost, and do not stall\n"
+"  --fd N              the connection, if neither descriptor 0 nor systemd's\n"
+"  --syslog            log what was refused, and what was not\n"
+"\n"
+"Exits with 77 if the connection was refused, and with 125 if that cannot be told.\n";
+
+static const char help_run[] =
+"Usage: ipsec-token run REQUIREMENT ... [OPTION ...] [--] PROGRAM [ARGUMENT ...]\n"
+"\n"
+"Runs PROGRAM in a control group of its own, of which nothing leaves and which\n"
+"nothing reaches but under IPsec as required; SAs are negotiated where there are\n"
+"none. Requirements, all of which must hold:\n"
+HELP_REQUIRE
+"Options:\n"
+"  --timeout SECONDS   for a negotiation\n"
+"  --no-loopback       nothing passes within this host either (unless --loopback)\n"
+"  --cgroup DIR        make the control group in this one, and not in one's own\n"
+"  --inherit           PROGRAM may have sockets that it was given, and are not held\n"
+"\n"
+"Exits as PROGRAM does, or with 125 if that was not started.\n";
+
 static const char help_untrusted[] =
 "Usage: ipsec-token untrusted [list]\n"
 "       ipsec-token untrusted add NAME\n"
@@ -163,6 +205,8 @@ static const struct object objects[] = {
 		VERB("unbind", identity_unbind) } },
 	{ "known", help_known, { VERB("list", known_list), VERB("forget", known_forget) } },
 	{ "resolve", help_resolve, { VERB(NULL, resolve) } },
+	{ "gate", help_gate, { VERB(NULL, gate) } },
+	{ "run", help_run, { VERB(NULL, run) } },
 	{ "untrusted", help_untrusted, {
 		VERB("list", untrusted_list), VERB("add", untrusted_add),
 		VERB("del", untrusted_del) } },

@@ -28,7 +28,7 @@ packages=(
 	openssl xxd libgmp10 libip4tc2 libcap2 libcurl4 strace systemd
 
 	# what tests call in the guest
-	iproute2 iputils-ping tcpdump iperf3 jq
+	iproute2 iputils-ping tcpdump iperf3 jq curl
 
 	# parsers against made up inputs
 	clang libclang-rt-dev
