@@ -439,7 +439,7 @@ int ipsec_handshake_watch_now(struct ipsec_net *in)
 /**
  * ipsec_handshake_watch_all - the same in all namespaces
  *
- * Those to come are seen to by ipsec_handshake_init_net().
+ * Those to come are seen to when they come.
  *
  * Context: process context, may sleep.
  * Return: 0 or -ENOMEM.
@@ -482,9 +482,6 @@ void ipsec_handshake_missed(struct ipsec_net *in)
 void ipsec_handshake_init_net(struct ipsec_net *in)
 {
 	INIT_WORK(&in->watch, handshake_watch_work);
-	/* control groups have sockets in any of them */
-	if (ipsec_request_cgroups_any())
-		ipsec_handshake_watch(in);
 }
 
 /**

@@ -65,8 +65,12 @@ static int __net_init netns_init(struct net *net)
 	ipsec_hold_init_net(in);
 	ipsec_handshake_init_net(in);
 	ipsec_reaper_init_net(in);
-	return 0;
-
+	/* control groups have sockets in any namespace */
+	if (ipsec_request_cgroups_any())
+		err = ipsec_handshake_watch_now(in);
+	if (!err)
+		return 0;
+	ipsec_require_exit_net(in);
 exit_udp:
 	ipsec_udp_exit_net(in);
 exit_tcp:

@@ -74,6 +74,8 @@ enum ipsec_counter {
  * @blind: SAs were in use before the hooks were in place
  * @udp_sockets: datagram sockets that asked for tokens, by sock
  * @required: sockets under requests, by sock
+ * @required_spill: those of them that there was no room for in the table
+ * @required_lock: guards @required_spill
  * @negotiations: that agents are asked for, oldest first; under @negotiations_lock
  * @negotiation_count: how many; under @negotiations_lock
  * @next_negotiation: id of the latest one; under @negotiations_lock
@@ -125,6 +127,8 @@ struct ipsec_net {
 	struct rhashtable udp_sockets;
 
 	struct rhashtable required;
+	struct list_head required_spill;
+	spinlock_t required_lock;	/* required_spill */
 	struct list_head negotiations;
 	unsigned int negotiation_count;
 	u64 next_negotiation;

@@ -97,6 +97,7 @@ static struct ipsec_required *required_alloc(gfp_t gfp)
 	__module_get(THIS_MODULE);
 	refcount_set(&required->refs, 1);
 	required->state = IPSEC_REQUEST_SET;
+	INIT_LIST_HEAD(&required->spill);
 	spin_lock_init(&required->lock);
 	INIT_DELAYED_WORK(&required->work, required_work);
 	return required;
@@ -145,7 +146,15 @@ static void required_not_due(struct ipsec_required *required)
  */
 struct ipsec_required *ipsec_required_find(struct ipsec_net *in, const struct sock *sk)
 {
-	return rhashtable_lookup_fast(&in->required, &sk, required_params);
+	struct ipsec_required *required;
+
+	required = rhashtable_lookup_fast(&in->required, &sk, required_params);
+	if (required || likely(list_empty(&in->required_spill)))
+		return required;
+	list_for_each_entry_rcu(required, &in->required_spill, spill)
+		if (required->sk == sk)
+			return required;
+	return NULL;
 }
 
 /* A UDP socket's end is told by udp.c, TCP's by a tracepoint. */
@@ -185,8 +194,13 @@ static struct ipsec_required *required_by_cgroup(struct ipsec_net *in, struct so
 	}
 	memcpy(&required->request[1], request, count * sizeof(*request));
 	err = required_add(in, required, sk, gfp);
-	if (!err)
+	if (!err) {
+		/* whose end was told of before is not told of again; as ipsec_required_gone() */
+		smp_mb();
+		if (is_tcp(sk) && sk->sk_state == TCP_CLOSE && sock_flag(sk, SOCK_DEAD))
+			ipsec_required_gone(in, sk);
 		return required;
+	}
 	required_put(required);
 	found = err == -EEXIST ? ipsec_required_find(in, sk) : NULL;
 	return found ?: ERR_PTR(err);
@@ -248,9 +262,28 @@ struct ipsec_required *ipsec_required_child(const struct ipsec_required *listene
  */
 void ipsec_required_adopt(struct ipsec_net *in, struct ipsec_required *child, struct sock *sk)
 {
-	/* nothing can be there already, and nothing is allocated */
-	if (WARN_ON_ONCE(required_add(in, child, sk, GFP_ATOMIC)))
-		required_put(child);
+	if (!required_add(in, child, sk, GFP_ATOMIC))
+		return;
+	/* without memory for a larger table; what it is must not be forgotten */
+	spin_lock_bh(&in->required_lock);
+	list_add_tail_rcu(&child->spill, &in->required_spill);
+	spin_unlock_bh(&in->required_lock);
+}
+
+/* Return: whether it was there. */
+static bool required_remove(struct ipsec_net *in, struct ipsec_required *required)
+{
+	bool spilled;
+
+	if (!rhashtable_remove_fast(&in->required, &required->node, required_params))
+		return true;
+	spin_lock_bh(&in->required_lock);
+	spilled = !list_empty(&required->spill) && !required->gone;
+	if (spilled)
+		list_del_rcu(&required->spill);
+	required->gone = true;
+	spin_unlock_bh(&in->required_lock);
+	return spilled;
 }
 
 /**
@@ -264,10 +297,12 @@ void ipsec_required_gone(struct ipsec_net *in, struct sock *sk)
 {
 	struct ipsec_required *required;
 
+	if (!static_branch_unlikely(&ipsec_required_used))
+		return;
+	smp_mb();	/* the socket is closed, which required_by_cgroup() looks at */
 	rcu_read_lock();
 	required = ipsec_required_find(in, sk);
-	if (required && !rhashtable_remove_fast(&in->required, &required->node,
-						required_params)) {
+	if (required && required_remove(in, required)) {
 		required_not_due(required);
 		required_put(required);
 	}
@@ -836,6 +871,8 @@ int ipsec_require_status(struct sock *sk, struct ipsec_request_status *status)
  */
 int ipsec_require_init_net(struct ipsec_net *in)
 {
+	INIT_LIST_HEAD(&in->required_spill);
+	spin_lock_init(&in->required_lock);
 	return rhashtable_init(&in->required, &required_params);
 }
 

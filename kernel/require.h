@@ -24,9 +24,11 @@ struct sock;
 /**
  * struct ipsec_required - a socket under one request or more
  * @node: in &ipsec_net.required
+ * @spill: in &ipsec_net.required_spill instead, RCU
  * @sk: the socket, which outlives its place there
  * @refs: the table, and @work while it is due
  * @request: its own first, or NULL, then those of control groups; held, RCU
+ * @gone: no longer in @required_spill
  * @accepted: made by a listener, whose requests it has
  * @failed: what connect() is to fail with: enum ipsec_request_reason, or 0
  * @retry: connect() is to try again at once
@@ -48,9 +50,11 @@ struct sock;
  */
 struct ipsec_required {
 	struct rhash_head node;
+	struct list_head spill;
 	struct sock *sk;
 	refcount_t refs;
 	struct ipsec_request *request[IPSEC_REQUIRED_MAX];
+	bool gone;
 	bool accepted;
 	bool retry;
 	u8 failed;
@@ -79,7 +83,8 @@ DECLARE_STATIC_KEY_FALSE(ipsec_required_used);
 static __always_inline bool ipsec_required_any(const struct ipsec_net *in)
 {
 	return static_branch_unlikely(&ipsec_required_used) &&
-	       (atomic_read(&in->required.nelems) || ipsec_request_cgroups_any());
+	       (atomic_read(&in->required.nelems) || ipsec_request_cgroups_any() ||
+		!list_empty(&in->required_spill));
 }
 
 struct ipsec_required *ipsec_required_find(struct ipsec_net *in, const struct sock *sk);

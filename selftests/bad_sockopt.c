@@ -602,7 +602,8 @@ static void test_neighbours(int fd, int level)
 		       setsockopt(fd, levels[i], IPSEC_SO_RECVPTOKEN, &value, sizeof(value)),
 		       "set at another level", levels[i]);
 	}
-	for (option = IPSEC_SO_PTOKEN - 1; option <= IPSEC_SO_LATCH + 1; option += 4) {
+	for (option = IPSEC_SO_PTOKEN - 1; option <= IPSEC_SO_REQUEST_STATUS + 1;
+	     option += IPSEC_SO_REQUEST_STATUS + 2 - IPSEC_SO_PTOKEN) {
 		length = sizeof(value);
 		EXPECT(ENOPROTOOPT, getsockopt(fd, level, option, &value, &length),
 		       "get another option", option);
