@@ -151,8 +151,8 @@ static unsigned char value_byte(const char **name, const char *end)
 		(*name)++;
 	else
 		return *(*name)++;
-	if (*name + 1 < end && sscanf(*name, "%2x", &byte) == 1 && (*name)[0] != '\\' &&
-	    strspn(*name, "0123456789abcdefABCDEF") >= 2) {
+	if (*name + 1 < end && strspn(*name, "0123456789abcdefABCDEF") >= 2 &&
+	    sscanf(*name, "%2x", &byte) == 1) {
 		*name += 2;
 		return byte;
 	}

@@ -245,7 +245,8 @@ static void ask_next(struct waiting *waiting)
 		why = table.ops->choose(waiting->source);
 		if (!why)
 			return;
-		say(waiting, why);
+		if (*why)
+			say(waiting, why);
 	}
 	text = xprintf("nothing for %s: %s", request_text(waiting->request, what),
 		       waiting->text ? waiting->text : "there is no keying daemon");
@@ -302,8 +303,8 @@ static void negotiation_begin(struct waiting *waiting)
 /* Begin what there is a place for; a source may end it right away. */
 static void begin_next(void)
 {
-	struct negotiation *negotiation;
 	struct waiting *waiting, *next;
+	struct target target;
 
 	for (waiting = table.first; waiting; waiting = next) {
 		next = waiting->next;
@@ -318,10 +319,10 @@ static void begin_next(void)
 			continue;
 		}
 		negotiation_begin(waiting);
-		negotiation = waiting->negotiation;
-		table.ops->negotiate(negotiation->source, &waiting->target,
+		/* this one, and what is next, may have been answered afterwards */
+		target = waiting->target;
+		table.ops->negotiate(waiting->source, &target,
 				     table.config->request_timeout * 1000);
-		/* what is next may have been answered by now */
 		next = table.first;
 	}
 }
@@ -565,17 +566,26 @@ void requests_config(const struct config *config)
 }
 
 /**
- * requests_exit() - end; the kernel keeps the requests for the next agent
+ * requests_forget() - nobody waits any more, or those who do will be told of again
  */
-void requests_exit(void)
+void requests_forget(void)
 {
-	struct negotiation *negotiation;
 	struct waiting *waiting;
 
 	while ((waiting = table.first)) {
 		table.first = waiting->next;
 		waiting_free(waiting);
 	}
+}
+
+/**
+ * requests_exit() - end; the kernel keeps the requests for the next agent
+ */
+void requests_exit(void)
+{
+	struct negotiation *negotiation;
+
+	requests_forget();
 	while ((negotiation = table.negotiation)) {
 		table.negotiation = negotiation->next;
 		free(negotiation);

@@ -34,7 +34,8 @@ struct target {
  * @result: tell the kernel how it ended
  * @sources: how many sources there are, to be asked one after the other
  * @choose: have a source say, by requests_choose(), what it has for those that
- *	wait for it; returns NULL, or why it can't
+ *	wait for it, not at once; returns NULL, or why it can't, "" if it is not
+ *	worth a word
  * @negotiate: have a source begin, and call requests_ended() in the end, which
  *	is at once or later; in this many milliseconds at most
  *
@@ -65,6 +66,7 @@ void requests_config(const struct config *config);
 
 /* what the kernel says */
 void requests_add(struct request *request);
+void requests_forget(void);
 
 /* what sources say */
 bool requests_ask(size_t source);
