@@ -132,7 +132,8 @@ selftests: $(test_bin)
 TEST_LIBS = $(LIB).a -Wl,--as-needed -lmnl -luring -lpthread
 $(BUILD)/selftests/helpers/netns: TEST_LIBS := -static
 agent_tests := $(addprefix $(BUILD)/selftests/,tokend_unit tokend_table tokend_libreswan_unit \
-	tokend_requests tokend_choice identity_equal known_file helpers/bench_identities)
+	tokend_requests tokend_choice tokend_initiation \
+	identity_equal known_file helpers/bench_identities)
 $(agent_tests): $(TOKEND)
 $(agent_tests): TEST_LIBS = $(TOKEND) $(LIB).a -lmnl -lcrypto -lpthread
 

@@ -26,7 +26,7 @@
 #define GRACE_MS 5000
 
 /* who is behind SAs is known so soon, or it is left to the kernel to wait for it */
-#define IDENTIFY_MS 5000
+#define IDENTIFY_MS 2000
 
 enum step {
 	STEP_REGISTER,
