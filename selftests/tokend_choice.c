@@ -121,7 +121,7 @@ struct played {
 	const char *remote_ts;
 };
 
-static void charon_has(const struct played *c)
+static void charon_tells(const struct played *c)
 {
 	struct vici_message parsed;
 
@@ -151,6 +151,8 @@ static void charon_has(const struct played *c)
 	choice_connection(&parsed);
 	vici_message_free(&parsed);
 }
+
+#define CHARON_HAS(...) charon_tells(&(const struct played){ __VA_ARGS__ })
 
 /* What is chosen, as "connection/child", or a word for the reason. */
 static const char *chosen(const struct request *r)
@@ -188,7 +190,7 @@ static bool fits(const struct request *r, const struct played *c)
 	bool fits;
 
 	choice_clear();
-	charon_has(c);
+	charon_tells(c);
 	fits = strcmp(chosen(r), "none");
 	choice_clear();
 	return fits;
@@ -248,7 +250,7 @@ static void test_charon_traffic(void)
 	EXPECT(!FITS(.local = "10.0.0.1"));
 	config.connections = NULL;
 
-	charon_has(&(const struct played){ .name = "six", .remote = "fd00::2" });
+	CHARON_HAS(.name = "six", .remote = "fd00::2");
 	EXPECT(chooses(r6, "six/net"));
 	EXPECT(chooses(r, "none"));
 	choice_clear();
@@ -260,26 +262,23 @@ static void test_charon_best(void)
 {
 	struct request *r = request("10.0.0.1", "10.0.0.2", IPPROTO_TCP, 80);
 
-	charon_has(&(const struct played){ .name = "wide", .mode = "TUNNEL",
-					   .remote_ts = "0.0.0.0/0" });
+	CHARON_HAS(.name = "wide", .mode = "TUNNEL", .remote_ts = "0.0.0.0/0");
 	EXPECT(chooses(r, "wide/net"));
-	charon_has(&(const struct played){ .name = "net", .mode = "TUNNEL",
-					   .remote_ts = "10.0.0.0/24" });
+	CHARON_HAS(.name = "net", .mode = "TUNNEL", .remote_ts = "10.0.0.0/24");
 	EXPECT(chooses(r, "net/net"));
-	charon_has(&(const struct played){ .name = "zhost" });
+	CHARON_HAS(.name = "zhost");
 	EXPECT(chooses(r, "zhost/net"));
 	/* by name, whatever the order in which they are told of */
-	charon_has(&(const struct played){ .name = "bhost" });
-	charon_has(&(const struct played){ .name = "chost" });
+	CHARON_HAS(.name = "bhost");
+	CHARON_HAS(.name = "chost");
 	EXPECT(chooses(r, "bhost/net"));
-	charon_has(&(const struct played){ .name = "bhost", .child = "a" });
+	CHARON_HAS(.name = "bhost", .child = "a");
 	EXPECT(chooses(r, "bhost/a"));
-	charon_has(&(const struct played){ .name = "zport", .remote_ts = "dynamic[tcp/80]" });
+	CHARON_HAS(.name = "zport", .remote_ts = "dynamic[tcp/80]");
 	EXPECT(chooses(r, "zport/net"));
 	/* one that is for whom is required, even if it is for more packets */
-	charon_has(&(const struct played){ .name = "zid", .mode = "TUNNEL",
-					   .remote_ts = "0.0.0.0/0",
-					   .id = "right.example.org" });
+	CHARON_HAS(.name = "zid", .mode = "TUNNEL", .remote_ts = "0.0.0.0/0",
+		   .id = "right.example.org");
 	EXPECT(chooses(r, "zport/net"));
 	r->who.id = xstrdup("right.example.org");
 	r->who.id_type = IKE_ID_FQDN;
@@ -294,41 +293,36 @@ static void test_charon_peer(void)
 
 	r->who.id = xstrdup("right.example.org");
 	r->who.id_type = IKE_ID_FQDN;
-	charon_has(&(const struct played){ .name = "other", .id = "mallory.example.org" });
+	CHARON_HAS(.name = "other", .id = "mallory.example.org");
 	EXPECT(chooses(r, "identity"));
 	/* of one that has no matching traffic it does not matter */
 	choice_clear();
-	charon_has(&(const struct played){ .name = "other", .id = "mallory.example.org",
-					   .remote = "10.0.0.3" });
+	CHARON_HAS(.name = "other", .id = "mallory.example.org", .remote = "10.0.0.3");
 	EXPECT(chooses(r, "none"));
-	charon_has(&(const struct played){ .name = "any", .id = "%any" });
+	CHARON_HAS(.name = "any", .id = "%any");
 	EXPECT(chooses(r, "any/net"));
-	charon_has(&(const struct played){ .name = "right", .id = "right.example.org" });
+	CHARON_HAS(.name = "right", .id = "right.example.org");
 	EXPECT(chooses(r, "right/net"));
 	/* with EAP the name is the user's, which is not configured here */
 	choice_clear();
-	charon_has(&(const struct played){ .name = "eap", .class = "EAP",
-					   .id = "mallory.example.org" });
+	CHARON_HAS(.name = "eap", .class = "EAP", .id = "mallory.example.org");
 	EXPECT(chooses(r, "eap/net"));
 	choice_clear();
 
 	free(r->who.id);
 	r->who.id = NULL;
 	r->who.ca_dn = xstrdup("CN=CA,O=x");
-	charon_has(&(const struct played){ .name = "a", .class = "public key" });
-	charon_has(&(const struct played){ .name = "b", .class = "public key",
-					   .cas = "CN=other,O=x, CN=CA" });
+	CHARON_HAS(.name = "a", .class = "public key");
+	CHARON_HAS(.name = "b", .class = "public key", .cas = "CN=other,O=x, CN=CA");
 	EXPECT(chooses(r, "a/net"));
-	charon_has(&(const struct played){ .name = "c", .class = "public key",
-					   .cas = "CN=CA" });
+	CHARON_HAS(.name = "c", .class = "public key", .cas = "CN=CA");
 	EXPECT(chooses(r, "a/net"));
 	free(r->who.ca_dn);
 	r->who.ca_dn = xstrdup("CN=CA");
 	EXPECT(chooses(r, "c/net"));
 	r->who.certificate_dn = xstrdup("CN=right");
 	EXPECT(chooses(r, "a/net"));
-	charon_has(&(const struct played){ .name = "d", .class = "public key",
-					   .cas = "CN=CA", .certs = "CN=right" });
+	CHARON_HAS(.name = "d", .class = "public key", .cas = "CN=CA", .certs = "CN=right");
 	EXPECT(chooses(r, "d/net"));
 	/* of these nothing is known beforehand */
 	r->itoken_given = true;
@@ -341,25 +335,25 @@ static void test_charon_method(void)
 {
 	struct request *r = request("10.0.0.1", "10.0.0.2", IPPROTO_TCP, 80);
 
-	charon_has(&(const struct played){ .name = "psk", .id = "right.example.org" });
+	CHARON_HAS(.name = "psk", .id = "right.example.org");
 	r->methods = 1U << IPSEC_AUTH_GROUPKEY;
 	EXPECT(chooses(r, "psk/net"));
 	r->methods = 1U << IPSEC_AUTH_PRESHAREDKEY;
 	EXPECT(chooses(r, "method"));
-	charon_has(&(const struct played){ .name = "unique", .id = "*.example.org" });
+	CHARON_HAS(.name = "unique", .id = "*.example.org");
 	EXPECT(chooses(r, "method"));
-	charon_has(&(const struct played){ .name = "unique", .id = "right.example.org" });
+	CHARON_HAS(.name = "unique", .id = "right.example.org");
 	EXPECT(chooses(r, "unique/net"));
 	r->methods = 1U << IPSEC_AUTH_PKIX_INLINE | 1U << IPSEC_AUTH_PKIX_TRUSTED;
 	EXPECT(chooses(r, "method"));
-	charon_has(&(const struct played){ .name = "cert", .class = "public key" });
+	CHARON_HAS(.name = "cert", .class = "public key");
 	EXPECT(chooses(r, "cert/net"));
 	/* a raw key is one of public keys too, and may be seen for the first time */
 	r->methods = 1U << IPSEC_AUTH_BTNS;
 	EXPECT(chooses(r, "cert/net"));
 	r->methods = 1U << IPSEC_AUTH_EAP;
 	EXPECT(chooses(r, "method"));
-	charon_has(&(const struct played){ .name = "eap", .class = "EAP" });
+	CHARON_HAS(.name = "eap", .class = "EAP");
 	EXPECT(chooses(r, "eap/net"));
 	/* charon has nothing of the kind */
 	r->methods = 1U << IPSEC_AUTH_NONE;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,11 +57,11 @@ static struct {
 	pthread_t thread;
 	int fd[CONNECTIONS_MAX];
 	size_t count;
-	volatile enum mode mode;
-	volatile unsigned int initiated;
-	volatile unsigned int terminated;
-	volatile unsigned int listed;
-	volatile unsigned int open;
+	atomic_int mode;		/* enum mode */
+	atomic_uint initiated;
+	atomic_uint terminated;
+	atomic_uint listed;
+	atomic_uint open;
 	int told;		/* connection that has asked for child-updown */
 } server = { .listen = -1 };
 
@@ -467,7 +468,7 @@ static bool ends(enum mode mode, enum ipsec_request_reason reason, const char *t
 	ask_as(1000);
 	if (run(before + 1, 20000) && result.reason == reason && !strcmp(result.text, text))
 		return true;
-	printf("# %u %s\n", result.reason, result.text);
+	printf("# %d %s\n", result.reason, result.text);
 	return false;
 }
 

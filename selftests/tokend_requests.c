@@ -184,13 +184,14 @@ static bool last_result(uint64_t id, enum ipsec_request_reason reason, const cha
 	    strstr(played.result[i].text, text))
 		return true;
 	if (played.results)
-		printf("# %llu %u %s\n", (unsigned long long)played.result[i].id,
+		printf("# %llu %d %s\n", (unsigned long long)played.result[i].id,
 		       played.result[i].reason, played.result[i].text);
 	return false;
 }
 
 static void test_table(void)
 {
+	struct request *twice = request("10.0.0.1", "10.0.0.2", IPPROTO_TCP, 80);
 	uint64_t id, other;
 
 	table_begin();
@@ -223,12 +224,8 @@ static void test_table(void)
 
 	/* told of twice, it is one */
 	id = add(1, 80);
-	{
-		struct request *twice = request("10.0.0.1", "10.0.0.2", IPPROTO_TCP, 80);
-
-		twice->id = id;
-		requests_add(twice);
-	}
+	twice->id = id;
+	requests_add(twice);
 	EXPECT(requests_count() == 1);
 	/* who came after the source began to look waits for the next time */
 	EXPECT(requests_ask(0));
@@ -437,7 +434,7 @@ static struct request *parse(const struct nlattr *nest)
 static void test_message(void)
 {
 	static const uint8_t peer[4] = { 10, 0, 0, 2 }, local[4] = { 10, 0, 0, 1 };
-	_Alignas(8) char buf[4096] = { 0 };
+	uint64_t buf[512] = { 0 };
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct nlattr *nest = nest_begin(nlh), *who;
 	struct request *r;
@@ -494,7 +491,7 @@ static void test_message(void)
 static void test_message_result(void)
 {
 	char text[IPSEC_REQUEST_MAX_TEXT + 64];
-	_Alignas(8) char buf[4096] = { 0 };
+	uint64_t buf[512] = { 0 };
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	const struct nlattr *nest, *attr;
 	const char *got = NULL;
@@ -605,6 +602,11 @@ static void test_fit(void)
 	EXPECT(request_fits_id(r, IKE_ID_ANY, NULL) == REQUEST_FIT_MAYBE);
 	EXPECT(request_fits_id(r, IKE_ID_DER_ASN1_DN, "CN=other") == REQUEST_FIT_MAYBE);
 	EXPECT(request_fits_id(r, IKE_ID_IPV4_ADDR, "10.0.0.2") == REQUEST_FIT_MAYBE);
+	free(r->who.id);
+	r->who.id = xstrdup("*.example.*");
+	EXPECT(request_fits_id(r, IKE_ID_FQDN, "right.example.org") == REQUEST_FIT_YES);
+	EXPECT(request_fits_id(r, IKE_ID_FQDN, "right.example") == REQUEST_FIT_NO);
+	EXPECT(request_fits_id(r, IKE_ID_FQDN, "*.example.org") == REQUEST_FIT_YES);
 	request_free(r);
 
 	EXPECT(request_fits_name(NULL, NULL) == REQUEST_FIT_YES);
@@ -616,6 +618,8 @@ static void test_fit(void)
 	EXPECT(request_fits_name("CN=CA,O=Pr\\C3\\BCfung,C=CH",
 				 "C=CH, O=Pr??fung, CN=CA") == REQUEST_FIT_YES);
 	EXPECT(request_fits_name("CN=CA,O=x,C=CH", "C=CH, O=y, CN=CA") == REQUEST_FIT_MAYBE);
+	EXPECT(request_fits_name("CN=*,C=CH", "C=CH, CN=CA") == REQUEST_FIT_YES);
+	EXPECT(request_fits_name("*CN=CA", "C=CH, CN=CA") == REQUEST_FIT_YES);
 	EXPECT(request_fits_name("", "CN=CA") == REQUEST_FIT_MAYBE);
 	EXPECT(request_fits_name("\\", "x") == REQUEST_FIT_MAYBE);
 	EXPECT(request_fits_name("a,", "x") == REQUEST_FIT_MAYBE);

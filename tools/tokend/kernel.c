@@ -255,7 +255,7 @@ static void request_message(const struct nlmsghdr *nlh)
 /* Answering in the midst of a dump would disturb it. */
 struct dumped {
 	struct dumped *next;
-	_Alignas(8) char message[];
+	struct nlmsghdr message[];
 };
 
 static int dump_request(const struct nlmsghdr *nlh, void *data)
@@ -291,7 +291,7 @@ static int group_of_events(uint32_t *group)
 void kernel_requests_listen(void)
 {
 	struct dumped *first = NULL, **end = &first, *dumped;
-	_Alignas(8) char buf[256];
+	uint64_t buf[32];
 	uint32_t group = 0;
 	int err = group_of_events(&group);
 
@@ -307,7 +307,7 @@ void kernel_requests_listen(void)
 		log_event(LOG_LEVEL_ERROR, "requests are not heard of: %s", strerror(-err));
 	while ((dumped = first)) {
 		first = dumped->next;
-		request_message((const struct nlmsghdr *)dumped->message);
+		request_message(dumped->message);
 		free(dumped);
 	}
 }
@@ -374,7 +374,7 @@ void kernel_requests_read(void)
  */
 void kernel_result(uint64_t id, enum ipsec_request_reason reason, const char *text)
 {
-	_Alignas(8) char buf[1024];
+	uint64_t buf[128];
 	struct nlmsghdr *nlh;
 	int err = ready();
 

@@ -94,11 +94,12 @@ enum ipsec_request_reason pluto_pick(const struct config *config,
 		    !config_may_begin(config, connection->name))
 			continue;
 		fit = fits_peer(connection, request);
-		if (fit == REQUEST_FIT_NO)
+		if (fit == REQUEST_FIT_NO) {
 			reason = IPSEC_REQUEST_REASON_IDENTITY;
-		else if (!request_accepts(request, methods_of(connection, config)))
+		} else if (!request_accepts(request, methods_of(connection, config))) {
 			reason = IPSEC_REQUEST_REASON_METHOD;
-		else if (fit > best_fit || (fit == best_fit && width(connection) < width(best))) {
+		} else if (fit > best_fit ||
+			   (fit == best_fit && width(connection) < width(best))) {
 			best = connection;
 			best_fit = fit;
 		}

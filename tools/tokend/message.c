@@ -291,13 +291,16 @@ struct request *message_get_request(const void *attrs, size_t len)
 
 	/* nobody's, until it is told whose it is */
 	request->uid = UINT32_MAX;
-	mnl_attr_for_each_payload(attrs, len)
+	/* addresses are read by their family, wherever that is told */
+	mnl_attr_for_each_payload(attrs, len) {
 		if (mnl_attr_get_type(attr) == IPSEC_REQUEST_A_FAMILY)
 			get_bytes(attr, &request->family, sizeof(request->family));
-	if (request->family == AF_INET || request->family == AF_INET6)
-		mnl_attr_for_each_payload(attrs, len)
-			get_request(attr, request);
-	if (!request->id || !request->protocol || !memcmp(request->peer, none, sizeof(none))) {
+	}
+	mnl_attr_for_each_payload(attrs, len) {
+		get_request(attr, request);
+	}
+	if ((request->family != AF_INET && request->family != AF_INET6) || !request->id ||
+	    !request->protocol || !memcmp(request->peer, none, sizeof(none))) {
 		request_free(request);
 		return NULL;
 	}

@@ -106,6 +106,28 @@ static bool written_alike(uint8_t id_type)
 	       id_type == IKE_ID_IPV4_ADDR;
 }
 
+/* Is it what the pattern says, where a * stands for anything? */
+static bool matches(const char *pattern, const char *text)
+{
+	const char *star = NULL, *again = NULL;
+
+	while (*text) {
+		if (*pattern == '*') {
+			star = ++pattern;
+			again = text;
+		} else if (!strncasecmp(pattern, text, 1)) {
+			pattern++;
+			text++;
+		} else if (star) {
+			pattern = star;
+			text = ++again;
+		} else {
+			return false;
+		}
+	}
+	return !pattern[strspn(pattern, "*")];
+}
+
 /**
  * request_fits_id() - may a peer with this IKE identity be the one required?
  * @request: what is required
@@ -118,7 +140,7 @@ enum request_fit request_fits_id(const struct request *request, uint8_t id_type,
 {
 	const struct identity_end *who = &request->who;
 
-	if (!who->id || (id && !strcasecmp(who->id, id)))
+	if (!who->id || (id && matches(who->id, id)))
 		return REQUEST_FIT_YES;
 	if (!id || !mapping_id_specific(id) || !written_alike(id_type))
 		return REQUEST_FIT_MAYBE;
@@ -188,7 +210,8 @@ static char *name_printed(const char *name)
 
 /**
  * request_fits_name() - may this name be the one required?
- * @required: a distinguished name as RFC 4514 writes it, NULL: none
+ * @required: a distinguished name as RFC 4514 writes it, with * for anything; NULL:
+ *	none
  * @name: as a keying daemon prints it, NULL: not known
  *
  * Names can be printed in several ways, so a difference does not prove anything.
@@ -205,7 +228,7 @@ enum request_fit request_fits_name(const char *required, const char *name)
 	if (!name)
 		return REQUEST_FIT_MAYBE;
 	printed = name_printed(required);
-	fit = !strcmp(printed, name) || !strcmp(required, name) ? REQUEST_FIT_YES :
+	fit = matches(printed, name) || matches(required, name) ? REQUEST_FIT_YES :
 								  REQUEST_FIT_MAYBE;
 	free(printed);
 	return fit;

@@ -24,7 +24,8 @@
  * @peer_port: in host byte order
  * @protocol: IPPROTO_*
  * @itoken_given: the peer must have the iToken of @who
- * @who: the peer, as far as something is required of it
+ * @who: the peer, as far as something is required of it; a * in its names and its
+ *	key's id stands for anything
  */
 struct request {
 	uint64_t id;
