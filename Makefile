@@ -34,6 +34,7 @@ help:
 	@echo 'make check        all tests in a guest; TESTS="a b" SMP=2 MEM=1G'
 	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
 	@echo 'make check-race   all at once, in disorder, on that kernel; DURATION=600 seconds'
+	@echo 'make fuzz         parsers in user space against made up inputs; DURATION=600 seconds'
 	@echo 'make bench        count instructions in a guest, into build/bench.json; PARTS=latch'
 	@echo 'make shell        a shell in the same guest, module loaded'
 	@echo 'make lint         checkpatch, sparse, W=1, kernel-doc, cppcheck, ...'
@@ -185,6 +186,11 @@ check-race:
 	$(MAKE) --no-print-directory check-debug TESTS=race DURATION=$$duration \
 		PATIENCE=$$((duration / 20 + 6))
 
+# The test of this name as long as one likes.
+fuzz: packages
+	+@$(MAKE) --no-print-directory -s $(LIB).a
+	@DURATION=$(or $(DURATION),600) bash selftests/fuzz.sh
+
 run-check:
 	@selftests/qemu/check.sh $(TESTS)
 
@@ -201,8 +207,14 @@ man	:= $(wildcard Documentation/man/*.[1-8])
 share	:= $(DESTDIR)$(PREFIX)/share
 put	= install -D -m
 
-install: all
+install: install-module install-user
+	$(if $(DESTDIR),,depmod $(KVER) && ldconfig)
+
+install-module: module
 	$(put) 644 $(MODULE) $(DESTDIR)/lib/modules/$(KVER)/extra/ipsec_token.ko
+
+# Without the module: packages of distributions have DKMS build it.
+install-user: lib tools
 	$(put) 644 -t $(DESTDIR)$(PREFIX)/include/linux include/uapi/linux/*.h
 	$(put) 644 -t $(DESTDIR)$(PREFIX)/include/ipsec include/ipsec/*.h
 	$(put) 755 -t $(DESTDIR)$(LIBDIR) $(BUILD)/lib/$(SONAME)
@@ -223,7 +235,7 @@ install: all
 		$(share)/bash-completion/completions/ipsec-token
 	$(put) 644 -t $(share)/ipsec-token Documentation/netlink/specs/*.yaml
 	$(foreach m,$(man),$(put) 644 -t $(share)/man/man$(subst .,,$(suffix $(m))) $(m) &&) :
-	$(if $(DESTDIR),,depmod $(KVER) && ldconfig)
+	sed -i -e 's,/usr/local/,$(PREFIX)/,' $(share)/man/man8/ipsec-tokend.8
 
 # The downloaded kernel and headers are kept: they are no product of ours.
 clean:
@@ -236,6 +248,7 @@ distclean:
 -include $(wildcard $(foreach d,lib lib/examples tools tools/tokend tools/libexec selftests \
 	selftests/helpers,$(BUILD)/$d/*.d))
 
-.PHONY: all help module fail lib examples tools selftests packages check check-debug check-race demo bench \
-	shell run-check run-demo run-bench run-shell lint install clean distclean
+.PHONY: all help module fail lib examples tools selftests packages check check-debug check-race fuzz demo bench \
+	shell run-check run-demo run-bench run-shell lint install install-module install-user \
+	clean distclean
 .DELETE_ON_ERROR:

@@ -112,6 +112,8 @@ int ipsec_parse_context(const struct nlattr *nest, struct ipsec_context **contex
 
 int ipsec_itoken_parse(const void *attrs, size_t size, struct ipsec_itoken **itoken,
 		       struct ipsec_itoken **local);
+int ipsec_itoken_value(const struct ipsec_itoken *itoken, uint8_t *value, bool *valued);
+int ipsec_itoken_of_value(const uint8_t *value, struct ipsec_itoken **itoken);
 
 /* token.c */
 

@@ -144,7 +144,7 @@ int ipsec_itoken_parse(const void *attrs, size_t size, struct ipsec_itoken **ito
 		       struct ipsec_itoken **local)
 {
 	const struct nlattr *nest = NULL, *none = NULL;
-	struct ipsec_itoken *peer, *own = NULL;
+	struct ipsec_itoken *peer = NULL, *own = NULL;
 	int err;
 
 	err = read_all(attrs, size, &peer, &nest);
@@ -152,8 +152,7 @@ int ipsec_itoken_parse(const void *attrs, size_t size, struct ipsec_itoken **ito
 		err = read_all(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), &own,
 			       &none);
 	if (err) {
-		if (nest)
-			free(peer);
+		free(peer);
 		return err;
 	}
 	if (itoken)
@@ -358,6 +357,40 @@ int ipsec_itoken_import(const char *text, struct ipsec_itoken **itoken)
 		out->value[i] = high << 4 | low;
 	}
 	*itoken = out;
+	return 0;
+}
+
+/**
+ * ipsec_itoken_value() - what makes identities equal
+ * @itoken: an identity
+ * @value: set to IPSEC_ITOKEN_SIZE bytes
+ * @valued: set if it was
+ *
+ * Return: 0, -ENODATA for a peer that was not authenticated.
+ */
+int ipsec_itoken_value(const struct ipsec_itoken *itoken, uint8_t *value, bool *valued)
+{
+	if (itoken->method == IPSEC_AUTH_NONE)
+		return -ENODATA;
+	memcpy(value, itoken->value, IPSEC_ITOKEN_SIZE);
+	*valued = true;
+	return 0;
+}
+
+/**
+ * ipsec_itoken_of_value() - an identity of which no more than that is known
+ * @value: IPSEC_ITOKEN_SIZE bytes
+ * @itoken: set to it, to be freed with ipsec_itoken_free()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int ipsec_itoken_of_value(const uint8_t *value, struct ipsec_itoken **itoken)
+{
+	*itoken = calloc(1, sizeof(**itoken));
+	if (!*itoken)
+		return -ENOMEM;
+	(*itoken)->id_type = -1;
+	memcpy((*itoken)->value, value, IPSEC_ITOKEN_SIZE);
 	return 0;
 }
 

@@ -153,7 +153,7 @@ spdx() {
 	local file status=0
 
 	while read -r file; do
-		[[ $file == LICENSES/* || $file == selftests/fuzz/*/* ]] && continue
+		[[ $file == LICENSES/* || $file == selftests/fuzz/*/* || $file == debian/* ]] && continue
 		head -n 2 "$file" | grep -q SPDX-License-Identifier && continue
 		echo "$file: no SPDX line"
 		status=1

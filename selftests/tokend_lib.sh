@@ -74,16 +74,16 @@ dump() {
 	$1 "$HELPERS/tokend_dump"
 }
 
-# Every SA of the kernel has an identity, and there are some. What was read is
-# kept for those functions that follow.
+# Every SA of the kernel has an identity, no other one has, and there are some. What
+# was read is kept for those functions that follow.
 all_bound() {
-	local n lines
+	local kernel bound
 
-	n=$($1 $IP xfrm state | grep -c 'proto esp')
-	[ "$n" -gt 1 ] || return
+	kernel=$($1 $IP xfrm state | sed -n 's/.*proto esp spi \(0x[0-9a-f]*\).*/\1/p' | sort)
+	[ "$(wc -l <<<"$kernel")" -gt 1 ] || return
 	dump "$1" >"$DIR/$1/dump"
-	mapfile -t lines <"$DIR/$1/dump"
-	[ ${#lines[@]} = "$n" ]
+	bound=$(sed -n 's/.*\tspi=\(0x[0-9a-f]*\).*/\1/p' "$DIR/$1/dump" | sort)
+	[ "$kernel" = "$bound" ]
 }
 
 none_bound() {
@@ -119,8 +119,9 @@ spis() {
 	field "$1" spi
 }
 
-# other_spis SPIS: left has others than these
+# other_spis SPIS: left has others than these, by now
 other_spis() {
+	dump left >"$DIR/left/dump"
 	[ "$(spis left)" != "$1" ]
 }
 

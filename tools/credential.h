@@ -74,7 +74,7 @@ struct credentials {
 int credentials_read(const char *path, struct credentials *credentials);
 void credentials_free(struct credentials *credentials);
 
-/* iTokens */
+/* credential_itoken.c */
 
 int itoken_pkix(uint8_t *itoken, const struct credential *ca,
 		const struct credential *certificate, enum ike_id_type type, const char *id);

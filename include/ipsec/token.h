@@ -262,6 +262,39 @@ int ipsec_latch_set(int fd, uint32_t flags) IPSEC_MUST_CHECK;
 const char *ipsec_latch_state_name(int state);
 const char *ipsec_latch_reason_text(int reason);
 
+/*
+ * Requests: what an application requires of a socket before it connects. From when
+ * it is applied on, nothing passes that does not meet it.
+ */
+struct ipsec_request;
+
+int ipsec_request_new(struct ipsec_request **request) IPSEC_MUST_CHECK;
+void ipsec_request_free(struct ipsec_request *request);
+int ipsec_request_set_flags(struct ipsec_request *request, uint32_t flags) IPSEC_MUST_CHECK;
+int ipsec_request_set_words(struct ipsec_request *request, const char *words) IPSEC_MUST_CHECK;
+int ipsec_request_set_methods(struct ipsec_request *request, uint32_t methods) IPSEC_MUST_CHECK;
+int ipsec_request_set_timeout(struct ipsec_request *request,
+			      uint32_t milliseconds) IPSEC_MUST_CHECK;
+int ipsec_request_set_itoken(struct ipsec_request *request,
+			     const struct ipsec_itoken *itoken) IPSEC_MUST_CHECK;
+int ipsec_request_set_peer(struct ipsec_request *request, enum ipsec_identity_attr attr,
+			   const char *pattern) IPSEC_MUST_CHECK;
+int ipsec_request_set_ike_id_type(struct ipsec_request *request, int type) IPSEC_MUST_CHECK;
+uint32_t ipsec_request_flags(const struct ipsec_request *request);
+uint32_t ipsec_request_methods(const struct ipsec_request *request);
+uint32_t ipsec_request_timeout(const struct ipsec_request *request);
+int ipsec_request_itoken(const struct ipsec_request *request,
+			 struct ipsec_itoken **itoken) IPSEC_MUST_CHECK;
+const char *ipsec_request_peer(const struct ipsec_request *request,
+			       enum ipsec_identity_attr attr);
+int ipsec_request_ike_id_type(const struct ipsec_request *request) IPSEC_MUST_CHECK;
+int ipsec_request_apply(const struct ipsec_request *request, int fd) IPSEC_MUST_CHECK;
+int ipsec_request_from_fd(int fd, struct ipsec_request **request) IPSEC_MUST_CHECK;
+int ipsec_request_cgroup(struct ipsec *ipsec, const struct ipsec_request *request,
+			 int cgroup_fd) IPSEC_MUST_CHECK;
+int ipsec_request_status(int fd, struct ipsec_request_status *status) IPSEC_MUST_CHECK;
+const char *ipsec_request_reason_text(int reason);
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,12 +2,7 @@
 /*
  * Whatever whack, certutil and updown scripts may say, and what the agent makes
  * of it. The first byte of an input is u: what follows is a message of a script;
- * c: certificates; anything else: what whack prints. To be built with clang and
- *
- *	-fsanitize=fuzzer,address,undefined
- *
- * and all of tools/tokend but main.c, tools/credential.c and the library, and
- * run with the directory of the same name for a corpus.
+ * c: certificates; anything else: what whack prints.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Whatever comes over the VICI socket: packets, messages, and what the agent
- * makes of connections and SAs in them. To be built with clang and
- *
- *	-fsanitize=fuzzer,address,undefined
- *
- * and all of tools/tokend but main.c, and run with the directory of the same
- * name for a corpus.
+ * makes of connections and SAs in them.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -27,6 +27,12 @@ packages=(
 	# what tests call in the guest
 	iproute2 iputils-ping tcpdump iperf3 jq
 
+	# parsers against made up inputs
+	clang libclang-rt-dev
+
+	# the project's own Debian packages
+	debhelper dh-dkms dpkg-dev fakeroot
+
 	# make lint
 	perl sparse cppcheck shellcheck
 )

@@ -130,6 +130,7 @@ enum ipsec_request_state {
 
 #define IPSEC_REQUEST_MAX_TEXT	255	/* bytes, without the last zero */
 #define IPSEC_REQUEST_MAX_SIZE	8192	/* bytes of a request's attributes */
+#define IPSEC_REQUEST_MAX_TIMEOUT	600000	/* milliseconds */
 
 struct ipsec_request_status {
 	__u32 state;		/* enum ipsec_request_state */
