@@ -39,6 +39,7 @@ static unsigned int failures;
 enum mode {
 	MODE_UP,		/* SAs come up, and are told of */
 	MODE_UP_UNTOLD,		/* SAs come up, but it is never told whose they are */
+	MODE_THERE,		/* SAs are there already */
 	MODE_REFUSE,		/* the peer refuses */
 	MODE_LEAK,		/* it fails with words that are nobody's business */
 	MODE_LATE,		/* the peer does not answer */
@@ -211,7 +212,7 @@ static void initiate(int fd, const struct vici_message *message)
 	server.initiated++;
 	EXPECT(!strcmp(vici_string(&message->root, "ike"), "home"));
 	EXPECT(!strcmp(vici_string(&message->root, "child"), "net"));
-	EXPECT(timeout && !strcmp(timeout, "4000"));
+	EXPECT(timeout && atoi(timeout) >= 2000 && atoi(timeout) <= 4000);
 	if (server.mode != MODE_HANG_UP)
 		say(fd, "initiating IKE_SA home[7] to 10.0.0.2");
 	switch (server.mode) {
@@ -221,6 +222,10 @@ static void initiate(int fd, const struct vici_message *message)
 		break;
 	case MODE_UP_UNTOLD:
 		answer(fd, "yes", NULL);
+		break;
+	case MODE_THERE:
+		say(fd, "not establishing CHILD_SA net{2} due to existing duplicate {1}");
+		answer(fd, "no", "establishing CHILD_SA 'net' failed");
 		break;
 	case MODE_REFUSE:
 		say(fd, "received AUTHENTICATION_FAILED notify error");
@@ -474,11 +479,18 @@ static bool ends(enum mode mode, enum ipsec_request_reason reason, const char *t
 
 static void test_up(void)
 {
+	unsigned int i;
+
 	bound = 0;
 	EXPECT(ends(MODE_UP, IPSEC_REQUEST_REASON_NONE, ""));
 	/* the kernel knows who it is by then */
 	EXPECT(result.bound == 2);
 	EXPECT(server.initiated == 1 && !server.terminated);
+	/* if they are there already, that is as good, unless it does not help */
+	for (i = 0; i < 4; i++)
+		EXPECT(ends(MODE_THERE, IPSEC_REQUEST_REASON_NONE, ""));
+	EXPECT(ends(MODE_THERE, IPSEC_REQUEST_REASON_NO_SA, "strongSwan home/net: "
+		    "charon has SAs already, which the kernel does not use"));
 	/* SAs that nobody says anything of are there nevertheless */
 	sas_gone_all(3);
 	bound = 0;

@@ -16,8 +16,10 @@
  * Beyond the limit for the same time, requests wait for their turn; beyond the
  * others, they are refused.
  *
- * A request whose time is over is answered, but the negotiation goes on, so that
- * asking again does not begin another one.
+ * A negotiation has the time of the request that it was begun for. If a request that
+ * has more of it still waits in the end, it is begun again. A request whose time is
+ * over is answered, but the negotiation goes on, so that asking again does not begin
+ * another one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,10 @@
 
 /* nobody */
 #define NO_SOURCE SIZE_MAX
+
+/* a negotiation has this time at least, and ends so long before its request does */
+#define NEGOTIATION_MIN_MS 2000
+#define NEGOTIATION_EARLIER_MS 500
 
 /**
  * struct negotiation - something that a source is to negotiate
@@ -300,6 +306,14 @@ static void negotiation_begin(struct waiting *waiting)
 		  waiting->target.part, negotiation->uid);
 }
 
+/* So that what is known by then can be told. */
+static uint32_t negotiation_time(const struct waiting *waiting)
+{
+	int64_t ms = waiting->deadline - now_ms() - NEGOTIATION_EARLIER_MS;
+
+	return ms > NEGOTIATION_MIN_MS ? ms : NEGOTIATION_MIN_MS;
+}
+
 /* Begin what there is a place for; a source may end it right away. */
 static void begin_next(void)
 {
@@ -321,8 +335,7 @@ static void begin_next(void)
 		negotiation_begin(waiting);
 		/* this one, and what is next, may have been answered afterwards */
 		target = waiting->target;
-		table.ops->negotiate(waiting->source, &target,
-				     table.config->request_timeout * 1000);
+		table.ops->negotiate(waiting->source, &target, negotiation_time(waiting));
 		next = table.first;
 	}
 }
@@ -379,6 +392,7 @@ static void negotiation_end(struct negotiation *negotiation, enum ipsec_request_
 {
 	struct negotiation **link = &table.negotiation;
 	struct waiting *waiting, *next;
+	int64_t now = now_ms();
 
 	while (*link != negotiation)
 		link = &(*link)->next;
@@ -388,7 +402,11 @@ static void negotiation_end(struct negotiation *negotiation, enum ipsec_request_
 		  reason_name(reason), text ? ": " : "", text ? text : "");
 	for (waiting = table.first; waiting; waiting = next) {
 		next = waiting->next;
-		if (waiting->negotiation == negotiation)
+		if (waiting->negotiation != negotiation)
+			continue;
+		waiting->negotiation = NULL;
+		if (reason != IPSEC_REQUEST_REASON_TIMEOUT ||
+		    waiting->deadline - now < NEGOTIATION_MIN_MS)
 			finish(waiting, reason, text);
 	}
 	free(negotiation);

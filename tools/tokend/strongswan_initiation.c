@@ -22,6 +22,13 @@
 #include "strongswan_initiation.h"
 #include "text.h"
 
+/*
+ * Who asks for what charon has already may have asked while it was coming; if it
+ * goes on so for this time, the kernel does not use what there is.
+ */
+#define THERE_MS 10000
+#define THERE_TIMES 4
+
 /* charon answers this much later than it was told to, or is given up */
 #define GRACE_MS 5000
 
@@ -47,6 +54,7 @@ enum step {
  * @deadline: when this step has taken too long
  * @ike: number of the IKE SA, 0: not told yet
  * @begun: the IKE SA was begun for this
+ * @there: charon has had it already
  * @reason: why it fails, if it does, as far as is known
  * @words: about that, NULL: nothing is known
  * @broken: the connection is of no more use
@@ -61,6 +69,7 @@ struct initiation {
 	int64_t deadline;
 	uint32_t ike;
 	bool begun;
+	bool there;
 	enum ipsec_request_reason reason;
 	char *words;
 	bool broken;
@@ -142,6 +151,9 @@ static void failed(struct initiation *initiation, const char *errmsg)
 {
 	bool late = errmsg && strstr(errmsg, "not established after");
 
+	if (initiation->there)
+		found(initiation, IPSEC_REQUEST_REASON_NO_SA,
+		      xstrdup("charon has SAs already, which the kernel does not use"));
 	if (late)
 		found(initiation, IPSEC_REQUEST_REASON_TIMEOUT,
 		      xstrdup("the peer has not answered in time"));
@@ -194,6 +206,8 @@ static void log_read(struct initiation *initiation, const char *text)
 
 	if (!strncmp(text, "initiating ", 11))
 		initiation->begun = true;
+	if (strstr(text, "due to existing duplicate"))
+		initiation->there = true;
 	if (!strncmp(text, "received ", 9)) {
 		name = text + 9;
 		len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
@@ -219,6 +233,28 @@ static void event(struct initiation *initiation, const struct vici_message *mess
 	log_read(initiation, text);
 }
 
+/* Whether it does not help to say so once more. */
+static bool there_too_often(struct initiations *all, const struct target *target)
+{
+	if (strcmp(all->there.connection, target->connection) ||
+	    strcmp(all->there.part, target->part) ||
+	    now_ms() - all->there_since > THERE_MS) {
+		all->there = *target;
+		all->there_since = now_ms();
+		all->there_times = 0;
+	}
+	return ++all->there_times > THERE_TIMES;
+}
+
+static void come_up(struct initiation *initiation)
+{
+	free(initiation->words);
+	initiation->words = NULL;
+	initiation->reason = IPSEC_REQUEST_REASON_NONE;
+	initiation->step = STEP_IDENTIFY;
+	initiation->deadline = now_ms() + IDENTIFY_MS;
+}
+
 static void response(struct initiation *initiation, const struct vici_message *message)
 {
 	const char *success = vici_string(&message->root, "success");
@@ -227,11 +263,10 @@ static void response(struct initiation *initiation, const struct vici_message *m
 		/* of the command to terminate, which is the last one */
 		initiation->step = STEP_OVER;
 	} else if (success && !strcmp(success, "yes")) {
-		free(initiation->words);
-		initiation->words = NULL;
-		initiation->reason = IPSEC_REQUEST_REASON_NONE;
-		initiation->step = STEP_IDENTIFY;
-		initiation->deadline = now_ms() + IDENTIFY_MS;
+		come_up(initiation);
+	} else if (initiation->there &&
+		   !there_too_often(initiation->all, &initiation->target)) {
+		come_up(initiation);
 	} else {
 		failed(initiation, vici_string(&message->root, "errmsg"));
 	}

@@ -25,11 +25,17 @@ typedef void (*initiation_end_t)(const struct target *target, enum ipsec_request
  * @first: of the list
  * @ikes: IKE SAs, which tell who is behind what comes
  * @end: called when one is over
+ * @there: of what charon has said last that it has it already
+ * @there_since: when it said so first
+ * @there_times: how often it did since
  */
 struct initiations {
 	struct initiation *first;
 	const struct ikes *ikes;
 	initiation_end_t end;
+	struct target there;
+	int64_t there_since;
+	unsigned int there_times;
 };
 
 int initiation_begin(struct initiations *all, const char *path, int epoll,
