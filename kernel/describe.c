@@ -17,8 +17,10 @@
 #include "describe.h"
 #include "identity.h"
 #include "latch.h"
+#include "negotiate.h"
 #include "netns.h"
 #include "path.h"
+#include "request.h"
 
 /* While many SAs follow each other in a short time, the latest are told of. */
 #define MAX_SAS	10
@@ -472,6 +474,51 @@ int ipsec_describe_latch_event(struct sk_buff *skb, const struct ipsec_connectio
 	if (!nest || put_connection(skb, connection) ||
 	    (!IS_ERR(seen) && put_u64(skb, IPSEC_SOCKET_A_LATCH_SEEN, seen ? seen->id : 0,
 				      IPSEC_SOCKET_A_PAD)))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_flow(struct sk_buff *skb, const struct ipsec_negotiation *negotiation)
+{
+	int size = negotiation->family == AF_INET ? sizeof(struct in_addr) :
+						    sizeof(struct in6_addr);
+
+	return nla_put_u16(skb, IPSEC_REQUEST_A_FAMILY, negotiation->family) ?:
+	       nla_put(skb, IPSEC_REQUEST_A_LOCAL, size, &negotiation->local) ?:
+	       nla_put(skb, IPSEC_REQUEST_A_PEER, size, &negotiation->peer_address) ?:
+	       nla_put_be16(skb, IPSEC_REQUEST_A_LOCAL_PORT, negotiation->local_port) ?:
+	       nla_put_be16(skb, IPSEC_REQUEST_A_PEER_PORT, negotiation->peer_port) ?:
+	       nla_put_u8(skb, IPSEC_REQUEST_A_PROTOCOL, negotiation->protocol);
+}
+
+/**
+ * ipsec_describe_negotiation - put SAs that are needed into a message
+ * @skb: the message
+ * @in: where
+ * @negotiation: the negotiation
+ *
+ * Context: any but hard interrupts.
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipsec_describe_negotiation(struct sk_buff *skb, const struct ipsec_net *in,
+			       const struct ipsec_negotiation *negotiation)
+{
+	long left = negotiation->until - jiffies;
+	const struct nlattr *peer = negotiation->peer ? negotiation->peer->peer : NULL;
+	struct nlattr *nest = nla_nest_start(skb, IPSEC_A_REQUEST);
+
+	if (!nest ||
+	    put_u64(skb, IPSEC_REQUEST_A_ID, negotiation->id, IPSEC_REQUEST_A_PAD) ||
+	    nla_put_u32(skb, IPSEC_REQUEST_A_FLAGS, negotiation->flags) ||
+	    (negotiation->methods &&
+	     nla_put_u32(skb, IPSEC_REQUEST_A_METHODS, negotiation->methods)) ||
+	    nla_put_u32(skb, IPSEC_REQUEST_A_TIMEOUT, left > 0 ? jiffies_to_msecs(left) : 0) ||
+	    (peer && nla_put(skb, IPSEC_REQUEST_A_IDENTITY | NLA_F_NESTED, nla_len(peer),
+			     nla_data(peer))) ||
+	    put_flow(skb, negotiation) ||
+	    nla_put_u32(skb, IPSEC_REQUEST_A_UID,
+			from_kuid_munged(in->net->user_ns, negotiation->uid)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

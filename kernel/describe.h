@@ -8,6 +8,7 @@
 
 struct ipsec_context;
 struct ipsec_identity;
+struct ipsec_negotiation;
 struct ipsec_net;
 struct sk_buff;
 struct sock;
@@ -25,6 +26,8 @@ int ipsec_describe_connection(struct sk_buff *skb, struct ipsec_net *in,
 int ipsec_describe_listener(struct sk_buff *skb, const struct sock *sk);
 int ipsec_describe_latch_event(struct sk_buff *skb, const struct ipsec_connection *connection,
 			       const struct ipsec_context *seen);
+int ipsec_describe_negotiation(struct sk_buff *skb, const struct ipsec_net *in,
+			       const struct ipsec_negotiation *negotiation);
 int ipsec_describe_config(struct sk_buff *skb, const struct ipsec_net *in);
 int ipsec_describe_algorithm(struct sk_buff *skb, u8 index, u64 trusted);
 int ipsec_describe_stats(struct sk_buff *skb, struct ipsec_net *in);

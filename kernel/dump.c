@@ -312,3 +312,29 @@ int ipsec_dump_identities(struct sk_buff *skb, struct netlink_callback *cb)
 	rhashtable_walk_stop(iter);
 	return skb->len ?: err;
 }
+
+/**
+ * ipsec_dump_negotiation - one of the negotiations of a namespace
+ * @skb: a message to be filled
+ * @cb: where in the dump it is
+ * @negotiation: which
+ *
+ * Context: any but hard interrupts.
+ * Return: 0 or -EMSGSIZE.
+ */
+int ipsec_dump_negotiation(struct sk_buff *skb, struct netlink_callback *cb,
+			   const struct ipsec_negotiation *negotiation)
+{
+	void *header;
+
+	header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_REQUEST_GET);
+	if (!header)
+		return -EMSGSIZE;
+	if (ipsec_describe_negotiation(skb, ipsec_net(sock_net(skb->sk)), negotiation)) {
+		genlmsg_cancel(skb, header);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, header);
+	return 0;
+}

@@ -2,6 +2,7 @@
 #ifndef _IPSEC_DUMP_H
 #define _IPSEC_DUMP_H
 
+struct ipsec_negotiation;
 struct netlink_callback;
 struct sk_buff;
 
@@ -12,6 +13,8 @@ int ipsec_dump_connections(struct sk_buff *skb, struct netlink_callback *cb);
 int ipsec_dump_latches(struct sk_buff *skb, struct netlink_callback *cb);
 int ipsec_dump_identities_start(struct netlink_callback *cb);
 int ipsec_dump_identities(struct sk_buff *skb, struct netlink_callback *cb);
+int ipsec_dump_negotiation(struct sk_buff *skb, struct netlink_callback *cb,
+			   const struct ipsec_negotiation *negotiation);
 int ipsec_dump_done(struct netlink_callback *cb);
 
 #endif /* _IPSEC_DUMP_H */

@@ -160,6 +160,39 @@ void ipsec_event_latch(struct ipsec_net *in, const struct ipsec_connection *conn
 }
 
 /**
+ * ipsec_event_heard - may an agent be there that listens
+ * @in: where
+ *
+ * Context: any, under RCU.
+ * Return: whether anybody does.
+ */
+bool ipsec_event_heard(struct ipsec_net *in)
+{
+	struct genl_family *family = READ_ONCE(event_family);
+
+	return family && genl_has_listeners(family, in->net, IPSEC_GROUP_EVENTS);
+}
+
+/**
+ * ipsec_event_negotiation - tell that SAs are needed
+ * @in: where
+ * @negotiation: for what
+ *
+ * Context: any but hard interrupts, under RCU.
+ */
+void ipsec_event_negotiation(struct ipsec_net *in, const struct ipsec_negotiation *negotiation)
+{
+	struct sk_buff *skb;
+	void *header;
+
+	skb = event_begin(in, IPSEC_GROUP_EVENTS, IPSEC_CMD_REQUEST_NTF,
+			  NLMSG_GOODSIZE + IPSEC_REQUEST_MAX_SIZE, &header);
+	if (skb)
+		event_end(in, IPSEC_GROUP_EVENTS, skb, header,
+			  ipsec_describe_negotiation(skb, in, negotiation));
+}
+
+/**
  * ipsec_event_algorithm - an algorithm is trusted now, or not any more
  * @in: where
  * @index: its place in the table

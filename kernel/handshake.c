@@ -26,6 +26,7 @@
 #include "context.h"
 #include "handshake.h"
 #include "netns.h"
+#include "require.h"
 #include "secpath.h"
 #include "segment.h"
 #include "tcp.h"
@@ -122,6 +123,9 @@ static void handshake_step(struct ipsec_net *in, struct sock *sk, int old, int n
 	struct ipsec_segment *segment;
 	bool watching = READ_ONCE(in->watching) && !READ_ONCE(closing);
 
+	if (old == TCP_LISTEN && new == TCP_SYN_RECV)
+		ipsec_segment_adopt(in, sk);
+	ipsec_required_step(in, sk, old, new);
 	switch (new) {
 	case TCP_SYN_SENT:
 		if (connection)		/* of a socket that was here before */
@@ -192,6 +196,7 @@ static void probe_tcp_destroy_sock(void *data, struct sock *sk)
 	if (connection)
 		connection_forget(in, connection);
 	rcu_read_unlock();
+	ipsec_required_gone(in, sk);
 }
 
 /* Will TCP take this segment, which is about to be looked at? */
@@ -406,6 +411,49 @@ void ipsec_handshake_watch(struct ipsec_net *in)
 }
 
 /**
+ * ipsec_handshake_watch_now - the same, and it has begun when this returns
+ * @in: where
+ *
+ * Context: process context, may sleep.
+ * Return: 0, -ENETDOWN, or -ENOMEM if it could not begin.
+ */
+int ipsec_handshake_watch_now(struct ipsec_net *in)
+{
+	if (!READ_ONCE(in->watching)) {
+		ipsec_handshake_watch(in);
+		flush_work(&in->watch);
+	}
+	if (READ_ONCE(in->dead))
+		return -ENETDOWN;
+	return READ_ONCE(in->watching) ? 0 : -ENOMEM;
+}
+
+/**
+ * ipsec_handshake_watch_all - the same in all namespaces
+ *
+ * Those to come are seen to by ipsec_handshake_init_net().
+ *
+ * Context: process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int ipsec_handshake_watch_all(void)
+{
+	struct net *net;
+	int err = 0;
+
+	down_read(&net_rwsem);
+	for_each_net(net) {
+		err = ipsec_handshake_watch_now(ipsec_net(net));
+		if (err == -ENETDOWN)
+			err = 0;
+		if (err)
+			break;
+	}
+	up_read(&net_rwsem);
+	return err;
+}
+
+/**
  * ipsec_handshake_missed - an SA that was in use has gone
  * @in: where
  *
@@ -426,6 +474,9 @@ void ipsec_handshake_missed(struct ipsec_net *in)
 void ipsec_handshake_init_net(struct ipsec_net *in)
 {
 	INIT_WORK(&in->watch, handshake_watch_work);
+	/* control groups have sockets in any of them */
+	if (ipsec_request_cgroups_any())
+		ipsec_handshake_watch(in);
 }
 
 /**

@@ -4,6 +4,8 @@
 
 struct ipsec_net;
 
+int ipsec_handshake_watch_now(struct ipsec_net *in);
+int ipsec_handshake_watch_all(void);
 void ipsec_handshake_watch(struct ipsec_net *in);
 void ipsec_handshake_missed(struct ipsec_net *in);
 void ipsec_handshake_old_gone(void);

@@ -13,6 +13,7 @@
 #include "handshake.h"
 #include "netlink.h"
 #include "netns.h"
+#include "require.h"
 #include "sa.h"
 #include "sockopt.h"
 #include "udp.h"
@@ -24,9 +25,12 @@ static int __init ipsec_token_init(void)
 	ipsec_handle_init();
 	ipsec_gate_init();
 
-	err = ipsec_netns_init();
+	err = ipsec_require_init();
 	if (err)
 		return err;
+	err = ipsec_netns_init();
+	if (err)
+		goto exit_require;
 	err = ipsec_netlink_init();
 	if (err)
 		goto exit_netns;
@@ -60,6 +64,8 @@ exit_netlink:
 exit_netns:
 	ipsec_netns_exit();
 	rcu_barrier();
+exit_require:
+	ipsec_require_exit();
 	return err;
 }
 
@@ -71,7 +77,9 @@ static void __exit ipsec_token_exit(void)
 	ipsec_gro_exit();
 	ipsec_sa_exit();
 	ipsec_netlink_exit();
+	ipsec_request_cgroup_exit();
 	ipsec_netns_exit();
+	ipsec_require_exit();
 	rcu_barrier();	/* for what is freed by functions of ours */
 }
 

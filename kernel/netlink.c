@@ -19,9 +19,12 @@
 #include "event.h"
 #include "handle.h"
 #include "identity.h"
+#include "negotiate.h"
 #include "netlink.h"
 #include "netns.h"
 #include "reaper.h"
+#include "request.h"
+#include "request_cgroup.h"
 
 static struct genl_family netlink_family;
 
@@ -104,6 +107,23 @@ static const struct nla_policy bind_policy[] = {
 static const struct nla_policy unbind_policy[] = {
 	[IPSEC_A_PAD ... IPSEC_A_IDENTITY] = { .type = NLA_REJECT },
 	[IPSEC_A_SA] = NLA_POLICY_NESTED(sa_ref_policy),
+};
+
+static const struct nla_policy cgroup_policy[] = {
+	[IPSEC_A_PAD ... IPSEC_A_LATCH_MODE] = { .type = NLA_REJECT },
+	[IPSEC_A_REQUEST] = { .type = NLA_NESTED },	/* looked at by request.c */
+	[IPSEC_A_CGROUP_FD] = { .type = NLA_S32 },
+};
+
+static const struct nla_policy result_request_policy[IPSEC_REQUEST_A_MAX + 1] = {
+	[IPSEC_REQUEST_A_ID] = { .type = NLA_U64 },
+	[IPSEC_REQUEST_A_REASON] = NLA_POLICY_MAX(NLA_U8, IPSEC_REQUEST_REASON_MAX),
+	[IPSEC_REQUEST_A_TEXT] = { .type = NLA_NUL_STRING, .len = IPSEC_REQUEST_MAX_TEXT },
+};
+
+static const struct nla_policy result_policy[] = {
+	[IPSEC_A_PAD ... IPSEC_A_LATCH_MODE] = { .type = NLA_REJECT },
+	[IPSEC_A_REQUEST] = NLA_POLICY_NESTED(result_request_policy),
 };
 
 static struct sk_buff *reply_begin(struct genl_info *info, size_t size, void **header)
@@ -410,6 +430,53 @@ static int doit_config_set(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
+static int doit_request_cgroup(struct sk_buff *skb, struct genl_info *info)
+{
+	struct ipsec_request *request;
+	const struct nlattr *nest;
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, IPSEC_A_CGROUP_FD) ||
+	    GENL_REQ_ATTR_CHECK(info, IPSEC_A_REQUEST))
+		return -EINVAL;
+	nest = info->attrs[IPSEC_A_REQUEST];
+	request = ipsec_request_create(nla_data(nest), nla_len(nest), info->extack);
+	if (IS_ERR(request))
+		return PTR_ERR(request);
+	err = ipsec_request_cgroup_set(nla_get_s32(info->attrs[IPSEC_A_CGROUP_FD]), request,
+				       info->extack);
+	ipsec_request_put(request);
+	return err;
+}
+
+static int doit_request_result(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *attrs[IPSEC_REQUEST_A_MAX + 1];
+	struct nlattr *nest = info->attrs[IPSEC_A_REQUEST];
+	const char *text = NULL;
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, IPSEC_A_REQUEST))
+		return -EINVAL;
+	err = nla_parse_nested(attrs, IPSEC_REQUEST_A_MAX, nest, result_request_policy,
+			       info->extack);
+	if (err)
+		return err;
+	if (!attrs[IPSEC_REQUEST_A_ID] || !attrs[IPSEC_REQUEST_A_REASON]) {
+		NL_SET_ERR_MSG_ATTR(info->extack, nest, "a result takes id and reason");
+		return -EINVAL;
+	}
+	if (attrs[IPSEC_REQUEST_A_TEXT])
+		text = nla_data(attrs[IPSEC_REQUEST_A_TEXT]);
+	err = ipsec_negotiate_result(ipsec_net(genl_info_net(info)),
+				     nla_get_u64(attrs[IPSEC_REQUEST_A_ID]),
+				     nla_get_u8(attrs[IPSEC_REQUEST_A_REASON]), text);
+	if (err)
+		NL_SET_ERR_MSG_ATTR(info->extack, attrs[IPSEC_REQUEST_A_ID],
+				    "nobody waits for such a negotiation any more");
+	return err;
+}
+
 static int doit_stats_get(struct sk_buff *skb, struct genl_info *info)
 {
 	struct ipsec_net *in = ipsec_net(genl_info_net(info));
@@ -491,6 +558,23 @@ static const struct genl_ops netlink_ops[] = {
 		.start = ipsec_dump_connections_start,
 		.dumpit = ipsec_dump_latches,
 		.done = ipsec_dump_done,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.policy = none_policy,
+		.maxattr = ARRAY_SIZE(none_policy) - 1,
+	}, {
+		.cmd = IPSEC_CMD_REQUEST_CGROUP,
+		.doit = doit_request_cgroup,
+		.policy = cgroup_policy,
+		.maxattr = ARRAY_SIZE(cgroup_policy) - 1,
+	}, {
+		.cmd = IPSEC_CMD_REQUEST_RESULT,
+		.doit = doit_request_result,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.policy = result_policy,
+		.maxattr = ARRAY_SIZE(result_policy) - 1,
+	}, {
+		.cmd = IPSEC_CMD_REQUEST_GET,
+		.dumpit = ipsec_negotiate_dump,
 		.flags = GENL_UNS_ADMIN_PERM,
 		.policy = none_policy,
 		.maxattr = ARRAY_SIZE(none_policy) - 1,

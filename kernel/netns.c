@@ -9,8 +9,10 @@
 #include "hold.h"
 #include "identity.h"
 #include "latch.h"
+#include "negotiate.h"
 #include "netns.h"
 #include "reaper.h"
+#include "require.h"
 #include "tcp.h"
 #include "udp.h"
 
@@ -55,12 +57,18 @@ static int __net_init netns_init(struct net *net)
 	err = ipsec_udp_init_net(in);
 	if (err)
 		goto exit_tcp;
+	err = ipsec_require_init_net(in);
+	if (err)
+		goto exit_udp;
+	ipsec_negotiate_init_net(in);
 	ipsec_latch_init_net(in);
 	ipsec_hold_init_net(in);
 	ipsec_handshake_init_net(in);
 	ipsec_reaper_init_net(in);
 	return 0;
 
+exit_udp:
+	ipsec_udp_exit_net(in);
 exit_tcp:
 	ipsec_tcp_exit_net(in);
 exit_identity:
@@ -91,6 +99,8 @@ static void __net_exit netns_exit(struct net *net)
 
 	ipsec_latch_exit_net(in);
 	ipsec_reaper_exit_net(in);
+	ipsec_negotiate_exit_net(in);
+	ipsec_require_exit_net(in);
 	ipsec_udp_exit_net(in);
 	ipsec_tcp_exit_net(in);
 	ipsec_identity_exit_net(in);

@@ -27,6 +27,9 @@ enum ipsec_counter {
 	IPSEC_COUNT_LATCH_HELD = IPSEC_COUNT_LATCH_REFUSED + IPSEC_LATCH_REASON_MAX,
 	IPSEC_COUNT_LATCH_BROKEN,
 	IPSEC_COUNT_LATCH_RESET,
+	IPSEC_COUNT_REQUEST_REFUSED_IN,
+	IPSEC_COUNT_REQUEST_REFUSED_OUT,
+	IPSEC_COUNT_NEGOTIATIONS,
 	__IPSEC_COUNT_MAX
 };
 
@@ -70,6 +73,12 @@ enum ipsec_counter {
  * @watch: puts them there
  * @blind: SAs were in use before the hooks were in place
  * @udp_sockets: datagram sockets that asked for tokens, by sock
+ * @required: sockets under requests, by sock
+ * @negotiations: that agents are asked for, oldest first; under @negotiations_lock
+ * @negotiation_count: how many; under @negotiations_lock
+ * @next_negotiation: id of the latest one; under @negotiations_lock
+ * @negotiations_lock: guards @negotiations and what is kept of it
+ * @negotiations_end: ends those whose time is over
  * @counters: enum ipsec_counter
  */
 struct ipsec_net {
@@ -114,6 +123,13 @@ struct ipsec_net {
 	struct work_struct watch;
 
 	struct rhashtable udp_sockets;
+
+	struct rhashtable required;
+	struct list_head negotiations;
+	unsigned int negotiation_count;
+	u64 next_negotiation;
+	spinlock_t negotiations_lock;	/* see above */
+	struct delayed_work negotiations_end;
 
 	u64 __percpu *counters;
 };

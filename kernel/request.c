@@ -24,7 +24,7 @@
 			 IPSEC_REQUEST_F_END_TO_END | IPSEC_REQUEST_F_LOOPBACK)
 #define ALL_METHODS	(GENMASK(IPSEC_AUTH_MAX, IPSEC_AUTH_NONE))
 
-static const struct netlink_range_validation timeout_range = {
+static struct netlink_range_validation timeout_range = {
 	.min = 1,
 	.max = IPSEC_REQUEST_MAX_TIMEOUT,
 };
@@ -32,7 +32,6 @@ static const struct netlink_range_validation timeout_range = {
 #define PATTERN_POLICY	{ .type = NLA_NUL_STRING, .len = IPSEC_IDENTITY_MAX_STRING }
 
 static const struct nla_policy peer_policy[IPSEC_IDENTITY_A_MAX + 1] = {
-	[0 ... IPSEC_IDENTITY_A_MAX] = { .type = NLA_REJECT },
 	[IPSEC_IDENTITY_A_ITOKEN] = NLA_POLICY_EXACT_LEN(IPSEC_ITOKEN_SIZE),
 	[IPSEC_IDENTITY_A_IKE_ID_TYPE] = { .type = NLA_U8 },
 	[IPSEC_IDENTITY_A_IKE_ID] = PATTERN_POLICY,

@@ -25,6 +25,7 @@
 #include <net/l3mdev.h>
 #include <net/rtnetlink.h>
 #include <net/tcp.h>
+#include <net/udp.h>
 
 #include "backlog.h"
 #include "context.h"
@@ -32,12 +33,16 @@
 #include "hold.h"
 #include "latch.h"
 #include "netns.h"
+#include "require.h"
 #include "secpath.h"
 #include "segment.h"
 #include "tcp.h"
 
 /* The segment that last passed LOCAL_IN; only touched with BH disabled. */
 static DEFINE_PER_CPU(struct ipsec_segment, arrived);
+
+/* What the child of a listener under requests gets, while that may be made. */
+static DEFINE_PER_CPU(struct ipsec_required *, adopt);
 
 enum turn {
 	TURN_FIRST,
@@ -50,7 +55,7 @@ enum turn {
  * @in: where
  * @skb: the segment
  * @offset: where in it TCP begins
- * @th: the TCP header, or a copy of it
+ * @th: the TCP header, or a copy of it; NULL: of a datagram
  * @context: under which it came; NULL: in clear; or ERR_PTR
  * @turn: whether it has waited
  */
@@ -102,6 +107,30 @@ static struct sock *segment_socket(const struct arrival *arrival)
 #endif
 }
 
+/* The socket that listens for a segment that opens a connection; under RCU. */
+static struct sock *segment_listener(const struct arrival *arrival)
+{
+	struct net *net = arrival->in->net;
+	struct inet_hashinfo *hashinfo = net->ipv4.tcp_death_row.hashinfo;
+	const struct tcphdr *th = arrival->th;
+	struct sk_buff *skb = arrival->skb;
+	int doff = arrival->offset + th->doff * 4;
+
+	if (skb->protocol == htons(ETH_P_IP))
+		return __inet_lookup_listener(net, hashinfo, skb, doff,
+					      ip_hdr(skb)->saddr, th->source,
+					      ip_hdr(skb)->daddr, ntohs(th->dest),
+					      inet_iif(skb), inet_sdif(skb));
+#if IS_ENABLED(CONFIG_IPV6)
+	return inet6_lookup_listener(net, hashinfo, skb, doff,
+				     &ipv6_hdr(skb)->saddr, th->source,
+				     &ipv6_hdr(skb)->daddr, ntohs(th->dest),
+				     inet6_iif(skb), inet6_sdif(skb));
+#else
+	return NULL;
+#endif
+}
+
 /* Is it a connection that is there, rather than one that may be about to be? */
 static bool is_connection(const struct sock *sk)
 {
@@ -120,11 +149,27 @@ static enum ipsec_verdict in_turn(const struct ipsec_net *in,
 	return verdict;
 }
 
+static enum ipsec_verdict required_judge(const struct arrival *arrival,
+					 struct ipsec_required *required)
+{
+	if (likely(!required))
+		return IPSEC_VERDICT_PASS;
+	if (IS_ERR(required))
+		return IPSEC_VERDICT_REFUSE;
+	return ipsec_required_in(arrival->in, required, arrival->skb, arrival->context,
+				 arrival->turn != TURN_LAST);
+}
+
 static enum ipsec_verdict connection_judge(const struct arrival *arrival, struct sock *sk)
 {
 	struct ipsec_connection *connection = ipsec_connection_find(arrival->in, sk);
 	enum ipsec_verdict verdict;
 
+	if (ipsec_required_any(arrival->in)) {
+		verdict = required_judge(arrival, ipsec_required_of(arrival->in, sk));
+		if (verdict != IPSEC_VERDICT_PASS)
+			return verdict;
+	}
 	if (!connection) {
 		if (!IS_ERR_OR_NULL(arrival->context))
 			ipsec_latch_gain(arrival->in, sk, arrival->skb, arrival->offset,
@@ -188,11 +233,36 @@ static __always_inline bool passes_in(const struct ipsec_net *in, const struct s
 static __always_inline bool demuxed_passes_in(const struct sk_buff *skb,
 					      const struct nf_hook_state *state)
 {
+	if (ipsec_required_any(ipsec_net_rcu(state->net)))
+		return false;
 	if (!is_connection(skb->sk) || !passes_in(ipsec_net_rcu(state->net), skb, skb->sk))
 		return false;
 	/* there will be no handshake that asks for it */
 	this_cpu_write(arrived.net, NULL);
 	return true;
+}
+
+/*
+ * What a listener requires is required of every segment on the way to a connection,
+ * and what it makes of them has the same requests from its very beginning.
+ */
+static enum ipsec_verdict opening_required(const struct arrival *arrival, struct sock *sk)
+{
+	struct ipsec_required *required;
+	enum ipsec_verdict verdict;
+
+	if (sk && sk->sk_state == TCP_NEW_SYN_RECV)
+		sk = inet_reqsk(sk)->rsk_listener;
+	else if (!sk || !sk_fullsock(sk))
+		sk = segment_listener(arrival);
+	if (!sk)
+		return IPSEC_VERDICT_PASS;
+	required = ipsec_required_of(arrival->in, sk);
+	verdict = required_judge(arrival, required);
+	if (verdict != IPSEC_VERDICT_PASS || !required || sk->sk_state != TCP_LISTEN)
+		return verdict;
+	this_cpu_write(adopt, ipsec_required_child(required));
+	return this_cpu_read(adopt) ? IPSEC_VERDICT_PASS : IPSEC_VERDICT_REFUSE;
 }
 
 /* A segment that does not belong to a connection yet, but may make one. */
@@ -201,6 +271,11 @@ static enum ipsec_verdict opening_judge(const struct arrival *arrival, struct so
 	struct ipsec_connection *connection;
 	enum ipsec_verdict verdict;
 
+	if (ipsec_required_any(arrival->in)) {
+		verdict = opening_required(arrival, sk);
+		if (verdict != IPSEC_VERDICT_PASS)
+			return verdict;
+	}
 	if (!sk || !sk_fullsock(sk))
 		return IPSEC_VERDICT_PASS;
 	connection = ipsec_connection_find(arrival->in, sk);
@@ -225,7 +300,8 @@ static enum ipsec_verdict segment_gate(const struct arrival *arrival,
 	struct sock *sk;
 
 	if (!ipsec_gate_enter(gate))
-		return IPSEC_VERDICT_PASS;
+		return ipsec_required_any(arrival->in) ? IPSEC_VERDICT_REFUSE :
+							 IPSEC_VERDICT_PASS;
 	/* whoever was here before may have completed the handshake */
 	sk = segment_socket(arrival);
 	if (is_connection(sk)) {
@@ -236,6 +312,7 @@ static enum ipsec_verdict segment_gate(const struct arrival *arrival,
 			hook_continue(arrival->skb, state);
 			verdict = IPSEC_VERDICT_TAKEN;
 		}
+		ipsec_required_drop(this_cpu_xchg(adopt, NULL));
 	}
 	ipsec_gate_leave(gate);
 	if (sk)
@@ -259,7 +336,8 @@ static enum ipsec_verdict segment_arrives(struct sk_buff *skb, unsigned int offs
 		return IPSEC_VERDICT_PASS;
 	}
 	sk = is_connection(skb->sk) ? NULL : segment_socket(&arrival);
-	if (is_connection(sk) && !skb->sk && !skb->destructor && passes_in(arrival.in, skb, sk)) {
+	if (is_connection(sk) && !skb->sk && !skb->destructor &&
+	    !ipsec_required_any(arrival.in) && passes_in(arrival.in, skb, sk)) {
 		/* as early demux does it, so that TCP need not look for it once more */
 		this_cpu_write(arrived.net, NULL);
 		skb->sk = sk;
@@ -283,9 +361,53 @@ static enum ipsec_verdict segment_arrives(struct sk_buff *skb, unsigned int offs
 	return verdict;
 }
 
+/* The socket that a datagram is for; under RCU. One of several gets to udp.c only. */
+static struct sock *datagram_socket(struct net *net, struct sk_buff *skb,
+				    const struct udphdr *uh)
+{
+	if (skb->sk)
+		return sk_fullsock(skb->sk) ? skb->sk : NULL;
+	if (skb->protocol == htons(ETH_P_IP))
+		return __udp4_lib_lookup(net, ip_hdr(skb)->saddr, uh->source,
+					 ip_hdr(skb)->daddr, uh->dest,
+					 inet_iif(skb), inet_sdif(skb), &udp_table, skb);
+#if IS_ENABLED(CONFIG_IPV6)
+	return __udp6_lib_lookup(net, &ipv6_hdr(skb)->saddr, uh->source,
+				 &ipv6_hdr(skb)->daddr, uh->dest,
+				 inet6_iif(skb), inet6_sdif(skb), &udp_table, skb);
+#else
+	return NULL;
+#endif
+}
+
+/* Only where there are requests: of datagrams nobody else asks before they are read. */
+static enum ipsec_verdict datagram_arrives(struct sk_buff *skb, unsigned int offset,
+					   const struct nf_hook_state *state, enum turn turn)
+{
+	struct arrival arrival = {
+		.in = ipsec_net(state->net), .skb = skb, .offset = offset, .turn = turn,
+	};
+	struct ipsec_required *required;
+	const struct udphdr *uh;
+	struct udphdr buffer;
+	struct sock *sk;
+
+	uh = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
+	sk = uh && ipsec_required_any(arrival.in) ? datagram_socket(state->net, skb, uh) : NULL;
+	required = sk ? ipsec_required_of(arrival.in, sk) : NULL;
+	if (!required)
+		return IPSEC_VERDICT_PASS;
+	arrival.context = ipsec_secpath_context(arrival.in, skb,
+						ipsec_secpath_reassembled(skb, IPCB(skb),
+									  IP6CB(skb)));
+	return required_judge(&arrival, required);
+}
+
 static enum ipsec_verdict judge_in4(struct sk_buff *skb, const struct nf_hook_state *state,
 				    enum turn turn)
 {
+	if (ip_hdr(skb)->protocol == IPPROTO_UDP)
+		return datagram_arrives(skb, ip_hdrlen(skb), state, turn);
 	if (ip_hdr(skb)->protocol != IPPROTO_TCP)
 		return IPSEC_VERDICT_PASS;
 	return segment_arrives(skb, ip_hdrlen(skb), state, turn);
@@ -305,7 +427,8 @@ static enum ipsec_verdict fragment_arrives(struct sk_buff *skb, unsigned int off
 	segment->unknown = true;
 	segment->child = NULL;
 
-	if (!atomic_read(&in->latched) || READ_ONCE(in->latch_mode) == IPSEC_LATCH_OFF)
+	if (!ipsec_required_any(in) &&
+	    (!atomic_read(&in->latched) || READ_ONCE(in->latch_mode) == IPSEC_LATCH_OFF))
 		return IPSEC_VERDICT_PASS;
 	fh = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
 	if (fh && fh->nexthdr != IPPROTO_TCP &&
@@ -313,8 +436,8 @@ static enum ipsec_verdict fragment_arrives(struct sk_buff *skb, unsigned int off
 		return IPSEC_VERDICT_PASS;
 	/* No one knows whose it will be, so it can be nobody's. */
 	ipsec_count(in, IPSEC_COUNT_LATCH_REFUSED + IPSEC_LATCH_REASON_IN_UNKNOWN - 1);
-	return READ_ONCE(in->latch_mode) == IPSEC_LATCH_REPORT ? IPSEC_VERDICT_PASS :
-								 IPSEC_VERDICT_REFUSE;
+	return READ_ONCE(in->latch_mode) == IPSEC_LATCH_REPORT && !ipsec_required_any(in) ?
+		IPSEC_VERDICT_PASS : IPSEC_VERDICT_REFUSE;
 }
 
 static enum ipsec_verdict judge_in6(struct sk_buff *skb, const struct nf_hook_state *state,
@@ -324,6 +447,8 @@ static enum ipsec_verdict judge_in6(struct sk_buff *skb, const struct nf_hook_st
 
 	if (likely(ipv6_hdr(skb)->nexthdr == IPPROTO_TCP))
 		return segment_arrives(skb, sizeof(struct ipv6hdr), state, turn);
+	if (ipv6_hdr(skb)->nexthdr == IPPROTO_UDP)
+		return datagram_arrives(skb, sizeof(struct ipv6hdr), state, turn);
 	if (!ipv6_ext_hdr(ipv6_hdr(skb)->nexthdr))
 		return IPSEC_VERDICT_PASS;
 	/* what AH protects comes by once more, without it */
@@ -334,6 +459,10 @@ static enum ipsec_verdict judge_in6(struct sk_buff *skb, const struct nf_hook_st
 	offset = 0;
 	if (ipv6_find_hdr(skb, &offset, IPPROTO_TCP, NULL, NULL) >= 0)
 		return segment_arrives(skb, offset, state, turn);
+	offset = 0;
+	if (ipsec_required_any(ipsec_net(state->net)) &&
+	    ipv6_find_hdr(skb, &offset, IPPROTO_UDP, NULL, NULL) >= 0)
+		return datagram_arrives(skb, offset, state, turn);
 	return IPSEC_VERDICT_PASS;
 }
 
@@ -346,37 +475,54 @@ static bool comes_by_again(const struct net_device *dev)
 	       !strcmp(kind, "vti") || !strcmp(kind, "vti6");
 }
 
-static enum ipsec_verdict segment_leaves(struct sk_buff *skb, const struct sock *sk,
+static enum ipsec_verdict segment_leaves(struct sk_buff *skb, struct sock *sk,
 					 const struct nf_hook_state *state, enum turn turn)
 {
 	struct ipsec_net *in = ipsec_net(state->net);
 	struct ipsec_connection *connection = ipsec_connection_find(in, sk);
+	struct ipsec_required *required = NULL;
+	enum ipsec_verdict verdict;
 	struct ipsec_context *context;
+	bool latched;
 
-	if (!connection || !ipsec_connection_latched(connection))
+	if (ipsec_required_any(in))
+		required = ipsec_required_of(in, sk);
+	if (IS_ERR(required))
+		return IPSEC_VERDICT_REFUSE;
+	latched = connection && ipsec_connection_latched(connection);
+	if (!latched && !required)
 		return IPSEC_VERDICT_PASS;
 	context = ipsec_secpath_outbound(in, skb);
 	if (!context && comes_by_again(state->out))
 		return IPSEC_VERDICT_PASS;
+	if (required) {
+		verdict = ipsec_required_out(in, required, skb, context, turn != TURN_LAST);
+		if (verdict != IPSEC_VERDICT_PASS || !latched)
+			return verdict;
+	}
 	return in_turn(in, connection, ipsec_latch_out(in, connection, context,
 						       turn != TURN_LAST), turn);
 }
 
-/* The socket here that sends a packet, if it may be of a latched connection. */
-static const struct sock *sender(const struct sk_buff *skb, const struct nf_hook_state *state)
+/* The socket here that sends a packet, if it may be latched or under a request. */
+static struct sock *sender(const struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	const struct sock *sk = skb->sk;
+	const struct ipsec_net *in = ipsec_net(state->net);
+	struct sock *sk = skb->sk;
 
-	if (!sk || !atomic_read(&ipsec_net(state->net)->latched) || !sk_fullsock(sk) ||
-	    !net_eq(sock_net(sk), state->net))
+	if (!sk || !net_eq(sock_net(sk), state->net) ||
+	    (!atomic_read(&in->latched) && !ipsec_required_any(in)))
 		return NULL;
-	return sk;
+	/* a SYN-ACK is the listener's */
+	if (sk->sk_state == TCP_NEW_SYN_RECV)
+		return inet_reqsk(sk)->rsk_listener;
+	return sk_fullsock(sk) ? sk : NULL;
 }
 
 static enum ipsec_verdict judge_out4(struct sk_buff *skb, const struct nf_hook_state *state,
 				     enum turn turn)
 {
-	const struct sock *sk = sender(skb, state);
+	struct sock *sk = sender(skb, state);
 
 	/* what has been protected comes by once more */
 	if (!sk || IPCB(skb)->flags & IPSKB_XFRM_TRANSFORMED)
@@ -387,7 +533,7 @@ static enum ipsec_verdict judge_out4(struct sk_buff *skb, const struct nf_hook_s
 static enum ipsec_verdict judge_out6(struct sk_buff *skb, const struct nf_hook_state *state,
 				     enum turn turn)
 {
-	const struct sock *sk = sender(skb, state);
+	struct sock *sk = sender(skb, state);
 
 	if (!sk || IP6CB(skb)->flags & IP6SKB_XFRM_TRANSFORMED)
 		return IPSEC_VERDICT_PASS;
@@ -402,6 +548,21 @@ static enum ipsec_verdict judge(struct sk_buff *skb, const struct nf_hook_state 
 						   judge_in6(skb, state, turn);
 	return state->pf == NFPROTO_IPV4 ? judge_out4(skb, state, turn) :
 					   judge_out6(skb, state, turn);
+}
+
+/* Who sends is told why that failed, unless it may just be lost. */
+static unsigned int refuse(struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	int err = -1;
+
+	if (state->hook == NF_INET_POST_ROUTING)
+		err = ipsec_required_error(ipsec_net(state->net), skb);
+	if (err > 0)
+		return NF_DROP_ERR(-err);
+	if (err < 0)
+		return NF_DROP;
+	kfree_skb(skb);
+	return NF_STOLEN;
 }
 
 static unsigned int segment_verdict(struct sk_buff *skb, const struct nf_hook_state *state)
@@ -420,7 +581,7 @@ static unsigned int segment_verdict(struct sk_buff *skb, const struct nf_hook_st
 	case IPSEC_VERDICT_TAKEN:
 		return NF_STOLEN;
 	default:
-		return NF_DROP;
+		return refuse(skb, state);
 	}
 }
 
@@ -446,7 +607,9 @@ static noinline unsigned int segment_hook(struct sk_buff *skb,
 /* One hook for each place, so that most packets are done with in a few instructions. */
 static unsigned int hook_in4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	if (ip_hdr(skb)->protocol != IPPROTO_TCP || demuxed_passes_in(skb, state))
+	if (ip_hdr(skb)->protocol == IPPROTO_UDP ?
+	    !ipsec_required_any(ipsec_net_rcu(state->net)) :
+	    ip_hdr(skb)->protocol != IPPROTO_TCP || demuxed_passes_in(skb, state))
 		return NF_ACCEPT;
 	return segment_hook(skb, state);
 }
@@ -469,6 +632,8 @@ static __always_inline bool passes_out(const struct sk_buff *skb,
 
 	if (!skb->sk)
 		return true;
+	if (ipsec_required_any(in))
+		return false;
 	if (unlikely(!ipsec_connection_glance(in, skb->sk, &connection)))
 		return false;
 	if (!connection)
@@ -496,6 +661,24 @@ static bool is_ours(const struct nf_hook_entry *entry)
 {
 	return entry->hook == hook_in4 || entry->hook == hook_in6 ||
 	       entry->hook == hook_out4 || entry->hook == hook_out6;
+}
+
+/**
+ * ipsec_segment_adopt - a listener has made a socket
+ * @in: where
+ * @sk: the new socket
+ *
+ * Context: under the socket's lock, while TCP processes a segment.
+ */
+void ipsec_segment_adopt(struct ipsec_net *in, struct sock *sk)
+{
+	struct ipsec_required *child;
+
+	if (!in_softirq())
+		return;
+	child = this_cpu_xchg(adopt, NULL);
+	if (child)
+		ipsec_required_adopt(in, child, sk);
 }
 
 /**

@@ -5,6 +5,7 @@
 #include <linux/types.h>
 
 struct ipsec_connection;
+struct ipsec_net;
 struct net;
 struct nf_hook_state;
 struct sk_buff;
@@ -36,6 +37,7 @@ struct ipsec_segment {
 
 int ipsec_segment_watch(struct net *net);
 void ipsec_segment_unwatch(struct net *net);
+void ipsec_segment_adopt(struct ipsec_net *in, struct sock *sk);
 bool ipsec_segment_again(struct sk_buff *skb, const struct nf_hook_state *state, bool last);
 struct ipsec_segment *ipsec_segment_now(const struct sock *sk,
 					const struct ipsec_connection *connection,

@@ -10,6 +10,7 @@
 #include <net/sock.h>
 
 #include "latch.h"
+#include "require.h"
 #include "sockopt.h"
 #include "tcp.h"
 #include "udp.h"
@@ -39,6 +40,7 @@ static int set_latch(struct sock *sk, u32 flags)
 
 static int sockopt_get(struct sock *sk, int option, void __user *user, int *len)
 {
+	struct ipsec_request_status status;
 	struct ipsec_latch latch;
 	u64 ptoken;
 	int value;
@@ -68,6 +70,16 @@ static int sockopt_get(struct sock *sk, int option, void __user *user, int *len)
 			return value;
 		*len = sizeof(latch);
 		return copy_to_user(user, &latch, sizeof(latch)) ? -EFAULT : 0;
+	case IPSEC_SO_REQUEST:
+		return ipsec_require_get(sk, user, len);
+	case IPSEC_SO_REQUEST_STATUS:
+		if (*len < (int)sizeof(status))
+			return -EINVAL;
+		value = ipsec_require_status(sk, &status);
+		if (value < 0)
+			return value;
+		*len = sizeof(status);
+		return copy_to_user(user, &status, sizeof(status)) ? -EFAULT : 0;
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -79,7 +91,10 @@ static int sockopt_set(struct sock *sk, int option, sockptr_t arg, unsigned int 
 
 	switch (option) {
 	case IPSEC_SO_PTOKEN:
+	case IPSEC_SO_REQUEST_STATUS:
 		return -EPERM;	/* an answer, not a wish */
+	case IPSEC_SO_REQUEST:
+		return ipsec_require_set(sk, arg, len);
 	case IPSEC_SO_RECVPTOKEN:
 		if (len < sizeof(value))
 			return -EINVAL;
@@ -102,10 +117,10 @@ static int sockopt_set(struct sock *sk, int option, sockptr_t arg, unsigned int 
 #define SOCKOPT_OPS(family) {				\
 	.pf = (family),					\
 	.set_optmin = IPSEC_SO_PTOKEN,			\
-	.set_optmax = IPSEC_SO_LATCH + 1,		\
+	.set_optmax = IPSEC_SO_REQUEST_STATUS + 1,		\
 	.set = sockopt_set,				\
 	.get_optmin = IPSEC_SO_PTOKEN,			\
-	.get_optmax = IPSEC_SO_LATCH + 1,		\
+	.get_optmax = IPSEC_SO_REQUEST_STATUS + 1,		\
 	.get = sockopt_get,				\
 	.owner = THIS_MODULE,				\
 }

@@ -16,7 +16,6 @@
 #include <linux/hash.h>
 #include <linux/ipsec_token.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/rhashtable.h>
 #include <linux/skmsg.h>
 #include <net/inet_sock.h>
@@ -29,6 +28,7 @@
 #include "context.h"
 #include "handle.h"
 #include "netns.h"
+#include "require.h"
 #include "secpath.h"
 #include "tcp.h"
 #include "udp.h"
@@ -85,7 +85,9 @@ static const struct rhashtable_params udp_sockets_params = {
  */
 static struct proto *kernel_prot[2];
 static struct proto ptoken_prot[2];
-static DEFINE_MUTEX(ptoken_prot_mutex);
+/* the same without pTokens, for sockets under requests */
+static struct proto guard_prot[2];
+static DEFINE_SPINLOCK(prot_lock);
 
 enum { V4, V6 };
 
@@ -95,7 +97,13 @@ static struct ipsec_udp *udp_find(struct ipsec_net *in, struct sock *sk)
 	return rhashtable_lookup_fast(&in->udp_sockets, &sk, udp_sockets_params);
 }
 
-static bool udp_supported(const struct sock *sk)
+/**
+ * ipsec_udp_supported - is it a datagram socket that can be dealt with here
+ * @sk: any socket
+ *
+ * Return: whether it is.
+ */
+bool ipsec_udp_supported(const struct sock *sk)
 {
 	/*
 	 * UDP-Lite has a protocol number of its own. A socket of the kernel's
@@ -306,7 +314,7 @@ static int udp_copy(struct msghdr *msg, struct sk_buff *skb, int off,
  */
 static __always_inline int udp_recvmsg_ptoken(struct sock *sk,
 					      struct msghdr *msg, size_t len,
-					      int flags, int *addr_len, bool v6)
+					      int flags, int *addr_len, bool v6, bool tell)
 {
 	int off, err, peeking = flags & MSG_PEEK;
 	struct udp_mib __percpu *mib;
@@ -334,7 +342,7 @@ again:
 	mib = ipv4 ? sock_net(sk)->mib.udp_statistics :
 		     sock_net(sk)->mib.udp_stats_in6;
 
-	if (unlikely(!ipsec_udp_latch_allows(sk, skb))) {
+	if (unlikely(!ipsec_udp_latch_allows(sk, skb) || !ipsec_required_datagram(sk, skb))) {
 		__sk_queue_drop_skb(sk, &udp_sk(sk)->reader_queue, skb, flags,
 				    udp_skb_destructor);
 		kfree_skb(skb);
@@ -380,7 +388,8 @@ again:
 			udp_put_name(sk, msg, skb, addr_len);
 	}
 	udp_put_cmsgs(sk, msg, skb, off, ipv4, v6);
-	udp_put_ptoken(sk, msg, skb, v6);
+	if (tell)
+		udp_put_ptoken(sk, msg, skb, v6);
 
 	err = flags & MSG_TRUNC ? ulen : copied;
 	skb_consume_udp(sk, skb, peeking ? -err : err);
@@ -390,43 +399,82 @@ again:
 static int ipsec_udp_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 			     int flags, int *addr_len)
 {
-	return udp_recvmsg_ptoken(sk, msg, len, flags, addr_len, false);
+	return udp_recvmsg_ptoken(sk, msg, len, flags, addr_len, false, true);
 }
 
 static int ipsec_udpv6_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 			       int flags, int *addr_len)
 {
-	return udp_recvmsg_ptoken(sk, msg, len, flags, addr_len, true);
+	return udp_recvmsg_ptoken(sk, msg, len, flags, addr_len, true, true);
+}
+
+static int guard_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
+			 int *addr_len)
+{
+	return udp_recvmsg_ptoken(sk, msg, len, flags, addr_len, false, false);
+}
+
+static int guard_recvmsg6(struct sock *sk, struct msghdr *msg, size_t len, int flags,
+			  int *addr_len)
+{
+	return udp_recvmsg_ptoken(sk, msg, len, flags, addr_len, true, false);
+}
+
+static bool udp_is_required(const struct sock *sk)
+{
+	bool required;
+
+	rcu_read_lock();
+	required = ipsec_required_find(ipsec_net(sock_net(sk)), sk);
+	rcu_read_unlock();
+	return required;
 }
 
 #ifdef CONFIG_BPF_SYSCALL
 /*
  * A sockmap takes the socket over, and with it ends the opt-in. It would keep
  * a pointer to our copy of udpv6_prot for all sockets and all time, so let it
- * see the kernel's.
+ * see the kernel's. One under a request it can't have.
  */
 static int ipsec_udp_psock_update(struct sock *sk, struct sk_psock *psock,
 				  bool restore)
 {
+	int v6;
+
+	if (!restore && udp_is_required(sk))
+		return -EBUSY;
 	psock->psock_update_sk_prot = udp_bpf_update_proto;
-	if (psock->sk_proto == &ptoken_prot[V4])
-		psock->sk_proto = kernel_prot[V4];
-	else if (psock->sk_proto == &ptoken_prot[V6])
-		psock->sk_proto = kernel_prot[V6];
+	for (v6 = V4; v6 <= V6; v6++)
+		if (psock->sk_proto == &ptoken_prot[v6] || psock->sk_proto == &guard_prot[v6])
+			psock->sk_proto = kernel_prot[v6];
 	return udp_bpf_update_proto(sk, psock, restore);
 }
 #endif
 
-static void ptoken_prot_init(int v6, struct proto *prot,
-			     int (*recvmsg)(struct sock *, struct msghdr *,
-					    size_t, int, int *))
+static void prot_init(int v6, struct proto *prot)
 {
 	ptoken_prot[v6] = *prot;
-	ptoken_prot[v6].recvmsg = recvmsg;
+	ptoken_prot[v6].recvmsg = v6 ? ipsec_udpv6_recvmsg : ipsec_udp_recvmsg;
 #ifdef CONFIG_BPF_SYSCALL
 	ptoken_prot[v6].psock_update_sk_prot = ipsec_udp_psock_update;
 #endif
+	guard_prot[v6] = ptoken_prot[v6];
+	guard_prot[v6].recvmsg = v6 ? guard_recvmsg6 : guard_recvmsg;
 	kernel_prot[v6] = prot;
+}
+
+/* Whose copies there must be, of the socket's family. */
+static int prot_learn(const struct sock *sk)
+{
+	int v6 = sk->sk_family == AF_INET6;
+
+	if (v6) {
+		spin_lock_bh(&prot_lock);
+		if (!kernel_prot[V6])
+			prot_init(V6, sk->sk_prot_creator);
+		spin_unlock_bh(&prot_lock);
+	}
+	return v6;
 }
 
 static void ipsec_udp_destruct(struct sock *sk)
@@ -435,6 +483,7 @@ static void ipsec_udp_destruct(struct sock *sk)
 	struct ipsec_udp *udp = udp_find(in, sk);
 
 	ipsec_udp_unlatch(in, sk);
+	ipsec_required_gone(in, sk);
 	sk->sk_destruct = udp->destruct;
 	rhashtable_remove_fast(&in->udp_sockets, &udp->node, udp_sockets_params);
 	kfree_rcu(udp, rcu);
@@ -443,7 +492,8 @@ static void ipsec_udp_destruct(struct sock *sk)
 	module_put(THIS_MODULE);
 }
 
-static int udp_record(struct sock *sk)
+/* Several may do this at once; the table decides who is the one. */
+static int udp_record(struct sock *sk, gfp_t gfp)
 {
 	struct ipsec_net *in = ipsec_net(sock_net(sk));
 	struct ipsec_udp *udp;
@@ -461,7 +511,7 @@ static int udp_record(struct sock *sk)
 		return 0;
 	}
 
-	udp = kzalloc(sizeof(*udp), GFP_KERNEL_ACCOUNT);
+	udp = kzalloc(sizeof(*udp), gfp);
 	if (!udp)
 		return -ENOMEM;
 	udp->sk = sk;
@@ -471,7 +521,7 @@ static int udp_record(struct sock *sk)
 				     udp_sockets_params);
 	if (err) {
 		kfree(udp);
-		return err;
+		return err == -EEXIST ? 0 : err;
 	}
 	__module_get(THIS_MODULE);
 	sk->sk_destruct = ipsec_udp_destruct;
@@ -480,34 +530,68 @@ static int udp_record(struct sock *sk)
 
 static int udp_opt_in(struct sock *sk)
 {
-	int v6 = sk->sk_family == AF_INET6;
+	int v6 = prot_learn(sk);
+	struct proto *prot = READ_ONCE(sk->sk_prot);
 	int err;
 
-	if (v6) {
-		mutex_lock(&ptoken_prot_mutex);
-		if (!kernel_prot[V6])
-			ptoken_prot_init(V6, sk->sk_prot_creator,
-					 ipsec_udpv6_recvmsg);
-		mutex_unlock(&ptoken_prot_mutex);
-	}
-
-	if (READ_ONCE(sk->sk_prot) != kernel_prot[v6])
+	if (prot != kernel_prot[v6] && prot != &guard_prot[v6])
 		return -EBUSY;
-	err = udp_record(sk);
+	err = udp_record(sk, GFP_KERNEL_ACCOUNT);
 	if (err)
 		return err;
 	/* BPF programs change sk_prot without the lock that we hold. */
-	if (cmpxchg(&sk->sk_prot, kernel_prot[v6], &ptoken_prot[v6]) !=
-	    kernel_prot[v6])
-		return -EBUSY;
-	return 0;
+	return cmpxchg(&sk->sk_prot, prot, &ptoken_prot[v6]) == prot ? 0 : -EBUSY;
 }
 
 static void udp_opt_out(struct sock *sk)
 {
+	bool required = udp_is_required(sk);
+	int v6;
+
 	/* one of them is what it has, if any */
-	cmpxchg(&sk->sk_prot, &ptoken_prot[V4], kernel_prot[V4]);
-	cmpxchg(&sk->sk_prot, &ptoken_prot[V6], kernel_prot[V6]);
+	for (v6 = V4; v6 <= V6; v6++)
+		cmpxchg(&sk->sk_prot, &ptoken_prot[v6],
+			required ? &guard_prot[v6] : kernel_prot[v6]);
+}
+
+/**
+ * ipsec_udp_guard - look at what a datagram socket receives before it is read
+ * @sk: the socket, one that ipsec_udp_supported()
+ * @gfp: how to allocate
+ *
+ * Context: any but hard interrupts.
+ * Return: 0; -EBUSY if something else handles the socket's receiving, such as a
+ * sockmap; -ENETDOWN; -ENOMEM.
+ */
+int ipsec_udp_guard(struct sock *sk, gfp_t gfp)
+{
+	int v6 = prot_learn(sk);
+	struct proto *prot = READ_ONCE(sk->sk_prot);
+	int err;
+
+	if (prot != kernel_prot[v6] && prot != &ptoken_prot[v6] && prot != &guard_prot[v6])
+		return -EBUSY;
+	err = udp_record(sk, gfp);
+	if (err || prot != kernel_prot[v6])
+		return err;
+	/* if it has changed meanwhile, that was to one of ours, or is none of ours */
+	prot = cmpxchg(&sk->sk_prot, kernel_prot[v6], &guard_prot[v6]);
+	return prot == kernel_prot[v6] || prot == &ptoken_prot[v6] ||
+	       prot == &guard_prot[v6] ? 0 : -EBUSY;
+}
+
+/**
+ * ipsec_udp_unguard - undo ipsec_udp_guard()
+ * @sk: the socket
+ *
+ * Context: any.
+ */
+void ipsec_udp_unguard(struct sock *sk)
+{
+	int v6;
+
+	for (v6 = V4; v6 <= V6; v6++)
+		cmpxchg(&sk->sk_prot, &guard_prot[v6], kernel_prot[v6]);
 }
 
 /**
@@ -526,7 +610,7 @@ int ipsec_udp_recvptoken_set(struct sock *sk, bool on)
 {
 	int err = 0;
 
-	if (!udp_supported(sk))
+	if (!ipsec_udp_supported(sk))
 		return -EOPNOTSUPP;
 
 	lock_sock(sk);
@@ -549,7 +633,7 @@ int ipsec_udp_recvptoken_set(struct sock *sk, bool on)
  */
 int ipsec_udp_recvptoken_get(struct sock *sk)
 {
-	if (!udp_supported(sk))
+	if (!ipsec_udp_supported(sk))
 		return -EOPNOTSUPP;
 	return udp_opted_in(sk);
 }
@@ -563,7 +647,7 @@ int ipsec_udp_recvptoken_get(struct sock *sk)
  */
 int ipsec_udp_connected(const struct sock *sk)
 {
-	if (!udp_supported(sk))
+	if (!ipsec_udp_supported(sk))
 		return -EOPNOTSUPP;
 	if (!udp_opted_in(sk))
 		return -EINVAL;
@@ -666,7 +750,7 @@ void ipsec_udp_exit_net(struct ipsec_net *in)
  */
 int ipsec_udp_init(void)
 {
-	ptoken_prot_init(V4, &udp_prot, ipsec_udp_recvmsg);
+	prot_init(V4, &udp_prot);
 	return 0;
 }
 

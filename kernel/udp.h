@@ -7,6 +7,9 @@
 struct ipsec_net;
 struct sock;
 
+bool ipsec_udp_supported(const struct sock *sk);
+int ipsec_udp_guard(struct sock *sk, gfp_t gfp);
+void ipsec_udp_unguard(struct sock *sk);
 int ipsec_udp_recvptoken_set(struct sock *sk, bool on);
 int ipsec_udp_recvptoken_get(struct sock *sk);
 int ipsec_udp_connected(const struct sock *sk);

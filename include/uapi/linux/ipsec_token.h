@@ -362,6 +362,9 @@ enum ipsec_stats_attr {
 	IPSEC_STATS_A_LATCH_HELD,	/* packets that waited for an identity */
 	IPSEC_STATS_A_LATCH_BROKEN,	/* latches that broke */
 	IPSEC_STATS_A_LATCH_RESET,	/* connections reset for it */
+	IPSEC_STATS_A_REQUEST_REFUSED_IN, /* packets that did not meet a request */
+	IPSEC_STATS_A_REQUEST_REFUSED_OUT,
+	IPSEC_STATS_A_NEGOTIATIONS,	/* that agents were asked for */
 
 	__IPSEC_STATS_A_MAX
 };

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _IPSEC_REQUIRE_H
+#define _IPSEC_REQUIRE_H
+
+#include <linux/ipsec_token.h>
+#include <linux/jump_label.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable.h>
+#include <linux/sockptr.h>
+#include <linux/workqueue.h>
+
+#include "latch.h"
+#include "netns.h"
+#include "request_cgroup.h"
+
+struct ipsec_context;
+struct ipsec_request;
+struct sk_buff;
+struct sock;
+
+/* Its own, and those of the control groups that it is in. */
+#define IPSEC_REQUIRED_MAX	(1 + IPSEC_REQUEST_CGROUP_DEPTH)
+
+/**
+ * struct ipsec_required - a socket under one request or more
+ * @node: in &ipsec_net.required
+ * @sk: the socket, which outlives its place there
+ * @refs: the table, and @work while it is due
+ * @request: its own first, or NULL, then those of control groups; held, RCU
+ * @accepted: made by a listener, whose requests it has
+ * @failed: what connect() is to fail with: enum ipsec_request_reason, or 0
+ * @retry: connect() is to try again at once
+ * @state: enum ipsec_request_state
+ * @reason: enum ipsec_request_reason of the last packet that was refused
+ * @refused_in: how many were that came
+ * @refused_out: how many were that would have left
+ * @met: ids of the contexts that met all of it last, by direction
+ * @met_trusted: the trusted algorithms at that time
+ * @negotiation: that it waits for, 0: none
+ * @deadline: jiffies when connect() has to be done
+ * @text: what an agent has said of it, or NULL; under @lock
+ * @lock: guards @text
+ * @work: in the name of the socket: fails it, or lets it try again
+ * @rcu: frees it
+ *
+ * @request[0] changes under the socket's lock, before it is connected. Read under
+ * RCU.
+ */
+struct ipsec_required {
+	struct rhash_head node;
+	struct sock *sk;
+	refcount_t refs;
+	struct ipsec_request *request[IPSEC_REQUIRED_MAX];
+	bool accepted;
+	bool retry;
+	u8 failed;
+	u8 state;
+	u8 reason;
+	u32 refused_in;
+	u32 refused_out;
+	unsigned long met[2];
+	u64 met_trusted;
+	u64 negotiation;
+	unsigned long deadline;
+	char *text;
+	spinlock_t lock;	/* text */
+	struct delayed_work work;
+	struct rcu_head rcu;
+};
+
+DECLARE_STATIC_KEY_FALSE(ipsec_required_used);
+
+/**
+ * ipsec_required_any - may a packet in a namespace be of a socket under a request
+ * @in: where
+ *
+ * Return: whether it may.
+ */
+static __always_inline bool ipsec_required_any(const struct ipsec_net *in)
+{
+	return static_branch_unlikely(&ipsec_required_used) &&
+	       (atomic_read(&in->required.nelems) || ipsec_request_cgroups_any());
+}
+
+struct ipsec_required *ipsec_required_find(struct ipsec_net *in, const struct sock *sk);
+struct ipsec_required *ipsec_required_of(struct ipsec_net *in, struct sock *sk);
+struct ipsec_required *ipsec_required_child(const struct ipsec_required *listener);
+void ipsec_required_adopt(struct ipsec_net *in, struct ipsec_required *child, struct sock *sk);
+void ipsec_required_drop(struct ipsec_required *required);
+void ipsec_required_gone(struct ipsec_net *in, struct sock *sk);
+
+enum ipsec_verdict ipsec_required_in(struct ipsec_net *in, struct ipsec_required *required,
+				     const struct sk_buff *skb, struct ipsec_context *seen,
+				     bool wait);
+enum ipsec_verdict ipsec_required_out(struct ipsec_net *in, struct ipsec_required *required,
+				      const struct sk_buff *skb, struct ipsec_context *seen,
+				      bool wait);
+int ipsec_required_error(struct ipsec_net *in, const struct sk_buff *skb);
+bool ipsec_required_datagram(struct sock *sk, const struct sk_buff *skb);
+void ipsec_required_step(struct ipsec_net *in, struct sock *sk, int old, int new);
+
+void ipsec_required_answer(struct ipsec_net *in, const struct sock *sk, u64 negotiation,
+			   enum ipsec_request_reason reason, const char *text);
+
+int ipsec_require_set(struct sock *sk, sockptr_t arg, unsigned int len);
+int ipsec_require_get(struct sock *sk, void __user *user, int *len);
+int ipsec_require_status(struct sock *sk, struct ipsec_request_status *status);
+
+void ipsec_require_use(void);
+int ipsec_require_init_net(struct ipsec_net *in);
+void ipsec_require_exit_net(struct ipsec_net *in);
+int ipsec_require_init(void);
+void ipsec_require_exit(void);
+
+#endif /* _IPSEC_REQUIRE_H */
