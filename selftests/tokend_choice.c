@@ -534,6 +534,12 @@ static void test_pluto_words(void)
 		  IPSEC_REQUEST_REASON_NO_SA, "this connection cannot be initiated" },
 		{ "036 \"psk\" #4: encountered fatal error in state STATE_V2_PARENT_I2\n",
 		  IPSEC_REQUEST_REASON_NO_SA, "failed, pluto's log says why" },
+		{ "003 \"x\" #11: X509: authentication failed; peer certificate subjectAltName "
+		  "extension does not match ID_FQDN 'mallory.example.org'\n"
+		  "002 \"x\" #11: deleting state (STATE_V2_PARENT_I2) aged 0.149178s\n",
+		  IPSEC_REQUEST_REASON_IDENTITY, "who answers is not who it is for" },
+		{ "002 \"x\" #11: deleting state (STATE_V2_PARENT_I2) aged 0.149178s\n",
+		  IPSEC_REQUEST_REASON_NO_SA, "failed, pluto's log says why" },
 		{ "010 \"gone\" #16: STATE_V2_PARENT_I1: retransmission\n",
 		  IPSEC_REQUEST_REASON_NONE, "" },
 	};

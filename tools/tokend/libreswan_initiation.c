@@ -113,12 +113,12 @@ enum ipsec_request_reason whack_verdict(const char *text, size_t len, char *word
 		snprintf(words, size, "another connection is in the way");
 		return IPSEC_REQUEST_REASON_NO_SA;
 	}
-	if (find(text, len, "but we require") || find(text, len, "ID mismatch") ||
-	    find(text, len, "does not match expected") || find(text, len, "Peer ID")) {
+	if (find(text, len, "authentication failed") || find(text, len, "but we require") ||
+	    find(text, len, "Peer ID")) {
 		snprintf(words, size, "who answers is not who it is for");
 		return IPSEC_REQUEST_REASON_IDENTITY;
 	}
-	if (find(text, len, "encountered fatal error")) {
+	if (find(text, len, "encountered fatal error") || find(text, len, ": deleting state (")) {
 		snprintf(words, size, "failed, pluto's log says why");
 		return IPSEC_REQUEST_REASON_NO_SA;
 	}

@@ -50,12 +50,14 @@
  * @source: which
  * @target: what
  * @uid: for whom it was begun
+ * @deadline: when its time is over
  */
 struct negotiation {
 	struct negotiation *next;
 	size_t source;
 	struct target target;
 	uint32_t uid;
+	int64_t deadline;
 };
 
 /**
@@ -291,13 +293,14 @@ static struct negotiation *negotiation_find(size_t source, const struct target *
 	return n;
 }
 
-static void negotiation_begin(struct waiting *waiting)
+static void negotiation_begin(struct waiting *waiting, uint32_t timeout_ms)
 {
 	struct negotiation *negotiation = xcalloc(1, sizeof(*negotiation));
 
 	negotiation->source = waiting->source;
 	negotiation->target = waiting->target;
 	negotiation->uid = waiting->request->uid;
+	negotiation->deadline = now_ms() + timeout_ms;
 	negotiation->next = table.negotiation;
 	table.negotiation = negotiation;
 	waiting->negotiation = negotiation;
@@ -319,6 +322,7 @@ static void begin_next(void)
 {
 	struct waiting *waiting, *next;
 	struct target target;
+	uint32_t timeout_ms;
 
 	for (waiting = table.first; waiting; waiting = next) {
 		next = waiting->next;
@@ -332,10 +336,11 @@ static void begin_next(void)
 			       "too many negotiations were begun lately");
 			continue;
 		}
-		negotiation_begin(waiting);
+		timeout_ms = negotiation_time(waiting);
+		negotiation_begin(waiting, timeout_ms);
 		/* this one, and what is next, may have been answered afterwards */
 		target = waiting->target;
-		table.ops->negotiate(waiting->source, &target, negotiation_time(waiting));
+		table.ops->negotiate(waiting->source, &target, timeout_ms);
 		next = table.first;
 	}
 }
@@ -393,6 +398,7 @@ static void negotiation_end(struct negotiation *negotiation, enum ipsec_request_
 	struct negotiation **link = &table.negotiation;
 	struct waiting *waiting, *next;
 	int64_t now = now_ms();
+	bool again = reason == IPSEC_REQUEST_REASON_TIMEOUT && now >= negotiation->deadline;
 
 	while (*link != negotiation)
 		link = &(*link)->next;
@@ -405,8 +411,7 @@ static void negotiation_end(struct negotiation *negotiation, enum ipsec_request_
 		if (waiting->negotiation != negotiation)
 			continue;
 		waiting->negotiation = NULL;
-		if (reason != IPSEC_REQUEST_REASON_TIMEOUT ||
-		    waiting->deadline - now < NEGOTIATION_MIN_MS)
+		if (!again || waiting->deadline - now < NEGOTIATION_MIN_MS)
 			finish(waiting, reason, text);
 	}
 	free(negotiation);
