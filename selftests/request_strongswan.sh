@@ -98,16 +98,14 @@ watch_end() {
 	local host
 
 	# one that is meant to be seen, so that nothing seen means something
-	left "$HELPERS/request_connect" -u -T 100 10.0.0.2 7009 >/dev/null
-	wait_for eval 'clear_packets left | grep -q "10.0.0.2.7009"'
+	left ping -c 1 -W 1 10.0.0.2 >/dev/null
 	for host in left right; do
+		check "what $host sends in clear is seen" wait_for eval \
+			"clear_packets $host | grep -q 'ICMP echo'"
 		kill "${WATCH[$host]}"
 		wait "${WATCH[$host]}"
+		is "$(clear_packets $host | grep -v "ICMP echo")" "" "and $host sent nothing else"
 	done
-	check "what is in clear is seen" eval 'clear_packets left | grep -q "10.0.0.2.7009"'
-	is "$(clear_packets left | grep -v "10.0.0.2.7009")" "" "nothing else left in clear"
-	is "$(clear_packets right | grep -v "port 7009\|7009 unreachable")" "" \
-		"nor at the other end"
 }
 
 # ------------------------------------------------------------------------ tests
@@ -254,7 +252,7 @@ t_gone() {
 	check "charon killed in the midst of it: soon" [ "$MS" -lt 20000 ]
 	ends "charon away: ENOKEY" ENOKEY $NO_SA -w privacy
 	says_why "charon away: the text says so" '*charon cannot be reached*'
-	check "charon started again" after_log left "connected to" charon_up left
+	does "charon started again" after_log left "connected to" charon_up left
 	kill -CONT "${CHARON[right]}"
 	psk
 	ends "charon started again: connected" ok $NONE -w privacy
@@ -316,6 +314,9 @@ t_limits() {
 echo "KTAP version 1"
 daemons_up
 pki
+# nobody but the agent is to hear of events
+peers_kill
+eval 'peers_kill() { :; }'
 for address in 10.0.0.2 fd00::2; do
 	start right "$HELPERS/request_connect" -l $address $TCP_PORT
 	SERVERS+=("$STARTED")
