@@ -36,6 +36,10 @@
 /* charon answers within this time, or is given up */
 #define ANSWER_MS 60000
 
+/* charon is left alone as many times longer than it took to list connections */
+#define REST_TIMES 2
+#define REST_LAST_MS 10000
+
 /* what the connection is busy with */
 enum job {
 	JOB_NONE,
@@ -55,6 +59,8 @@ enum job {
  * @registered: how many events are registered
  * @want_list: the list of SAs is to be asked for
  * @want_choice: requests wait for what there is
+ * @choice_began: when charon was asked for that last
+ * @choice_not_before: when it may be asked again
  * @broken: the connection must be given up
  * @retry_ms: until the next attempt to connect
  * @deadline: when to connect, or to give up
@@ -70,6 +76,8 @@ struct source {
 	size_t registered;
 	bool want_list;
 	bool want_choice;
+	int64_t choice_began;
+	int64_t choice_not_before;
 	bool broken;
 	int64_t retry_ms;
 	int64_t deadline;
@@ -150,11 +158,12 @@ static void evidence_end(struct source *source)
 /* Whether requests are to be dealt with. */
 static bool choice_begin(struct source *source)
 {
-	if (!source->want_choice)
+	if (!source->want_choice || source->choice_not_before > now_ms())
 		return false;
 	source->want_choice = false;
 	if (!requests_ask(SOURCE_STRONGSWAN))
 		return false;
+	source->choice_began = now_ms();
 	job_start(source, JOB_CHOICE, "list-conns");
 	return true;
 }
@@ -169,6 +178,9 @@ static enum ipsec_request_reason pick(void *data, const struct request *request,
 
 static void choice_end(struct source *source)
 {
+	int64_t ms = (now_ms() - source->choice_began) * REST_TIMES;
+
+	source->choice_not_before = now_ms() + (ms < REST_LAST_MS ? ms : REST_LAST_MS);
 	requests_choose(SOURCE_STRONGSWAN, pick, source);
 	choice_clear();
 }
@@ -495,12 +507,17 @@ static int64_t strongswan_deadline(const struct source *source)
 {
 	int64_t deadline = initiations_deadline(&source->initiations);
 
+	if (source->want_choice && source->vici && source->job == JOB_NONE &&
+	    source->choice_not_before < deadline)
+		deadline = source->choice_not_before;
 	return source->deadline < deadline ? source->deadline : deadline;
 }
 
 static void strongswan_tick(struct source *source)
 {
 	initiations_tick(&source->initiations);
+	if (source->vici)
+		job_next(source);
 	if (source->deadline > now_ms())
 		return;
 	if (!source->vici) {
