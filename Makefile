@@ -135,6 +135,7 @@ selftests: $(test_bin)
 TEST_LIBS = $(LIB).a -Wl,--as-needed -lmnl -luring -lpthread
 $(addprefix $(BUILD)/selftests/helpers/,netns client): TEST_LIBS := -static
 agent_tests := $(addprefix $(BUILD)/selftests/,tokend_unit tokend_table tokend_libreswan_unit \
+	tokend_requests tokend_choice tokend_initiation \
 	identity_equal known_file name_unit helpers/bench_identities)
 $(agent_tests): $(TOKEND)
 $(agent_tests): TEST_LIBS = $(TOKEND) $(LIB).a -lmnl -lcrypto -lpthread

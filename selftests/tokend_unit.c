@@ -489,6 +489,19 @@ static void test_config(void)
 	       !strcmp(config->pluto_socket, "/s") && !strcmp(config->updown_socket, "/u"));
 	config_free(config);
 
+	file_put(path, "[requests]\nenabled = no\nconnections = a b\nnegotiations = 1\n"
+		 "user-negotiations = 1000\nuser-rate = 20\ntimeout = 5\n");
+	config = config_read(path, true);
+	EXPECT(config && !config->requests && config->negotiations == 1 &&
+	       config->user_negotiations == 1000 && config->user_rate == 20 &&
+	       config->request_timeout == 5);
+	EXPECT(config && config_may_begin(config, "b") && !config_may_begin(config, "c"));
+	config_free(config);
+	file_put(path, "[requests]\nconnections =\n");
+	config = config_read(path, true);
+	EXPECT(config && config->requests && !config_may_begin(config, "a"));
+	config_free(config);
+
 	/* what is wrong with these goes to standard error */
 	if (!freopen("/dev/null", "w", stderr))
 		return;
@@ -504,10 +517,17 @@ static void test_config(void)
 	EXPECT(!config_good("[libreswan]\nwhack = whack --status\n"));
 	EXPECT(!config_good("[strongswan]\nwhack = /w\n"));
 	EXPECT(!config_good("[strongswan]\nenabled = maybe\n"));
+	EXPECT(!config_good("[requests]\nnegotiations = 0\n"));
+	EXPECT(!config_good("[requests]\nnegotiations = 1001\n"));
+	EXPECT(!config_good("[requests]\nnegotiations = 99999999999\n"));
+	EXPECT(!config_good("[requests]\nuser-rate = -1\n"));
+	EXPECT(!config_good("[requests]\ntimeout = 5s\n"));
+	EXPECT(!config_good("[requests]\ntimeout =\n"));
 	unlink(path);
 	EXPECT(!config_read(path, true));
 	config = config_read(path, false);
-	EXPECT(config && config->strongswan);
+	EXPECT(config && config->strongswan && config->requests);
+	EXPECT(config && config_may_begin(config, "anything"));
 	config_free(config);
 	free(path);
 }

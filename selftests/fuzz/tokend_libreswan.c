@@ -6,8 +6,11 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 
+#include "../../tools/tokend/libreswan_choice.h"
 #include "../../tools/tokend/libreswan_evidence.h"
+#include "../../tools/tokend/libreswan_initiation.h"
 #include "../../tools/tokend/libreswan_status.h"
 #include "../../tools/tokend/libreswan_updown.h"
 #include "../../tools/tokend/log.h"
@@ -42,6 +45,19 @@ static void check_identity(const struct pluto_status *status, const struct pluto
 	require(identity->remote.audit && text_good(identity->remote.audit));
 }
 
+/* Whatever is chosen is a connection that there is, and not one of a peer's making. */
+static void choose(const struct config *config, const struct pluto_status *status)
+{
+	struct request request = {
+		.id = 1, .family = AF_INET, .local = { 10, 0, 0, 1 }, .peer = { 10, 0, 0, 2 },
+		.local_port = 40000, .peer_port = 80, .protocol = IPPROTO_TCP,
+	};
+	struct target target;
+
+	if (pluto_pick(config, status, &request, &target) == IPSEC_REQUEST_REASON_NONE)
+		require(pluto_connection_find(status, target.connection, 0));
+}
+
 static void use(const struct pluto_status *status)
 {
 	static struct config config = { .pluto_unique_psk = " a ", .pluto_unique_cert = " a " };
@@ -50,6 +66,7 @@ static void use(const struct pluto_status *status)
 	struct nickname *nickname;
 	size_t i;
 
+	choose(&config, status);
 	for (i = 0; i < status->connections; i++) {
 		require(*status->connection[i].name && text_good(status->connection[i].name));
 		nicknames_want(&nicknames, status, &status->connection[i]);

@@ -5,9 +5,11 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 
 #include "../../tools/tokend/log.h"
 #include "../../tools/tokend/sas.h"
+#include "../../tools/tokend/strongswan_choice.h"
 #include "../../tools/tokend/strongswan_evidence.h"
 #include "../../tools/tokend/strongswan_sas.h"
 #include "../../tools/tokend/vici_message.h"
@@ -50,6 +52,22 @@ static int no_dump(void)
 
 static const struct sas_kernel no_kernel = { .bind = no_bind, .dump = no_dump };
 
+/* Whatever is chosen has a name that can be sent. */
+static void choose(const struct config *config, const struct vici_message *message)
+{
+	struct request request = {
+		.id = 1, .family = AF_INET, .local = { 10, 0, 0, 1 }, .peer = { 10, 0, 0, 2 },
+		.local_port = 40000, .peer_port = 80, .protocol = IPPROTO_TCP,
+		.who = { .id = "a*", .ca_dn = "CN=a,O=b" },
+	};
+	struct target target;
+
+	choice_connection(message);
+	if (choice_pick(config, &request, &target) == IPSEC_REQUEST_REASON_NONE)
+		require(strlen(target.connection) <= UINT8_MAX && strlen(target.part) <= UINT8_MAX);
+	choice_clear();
+}
+
 static void use(const struct vici_message *message)
 {
 	static struct config config = {
@@ -59,6 +77,7 @@ static void use(const struct vici_message *message)
 	const struct vici_node *section, *children, *node;
 	struct ike *ike;
 
+	choose(&config, message);
 	evidence_connection(message);
 	for (section = message->root.first; section; section = section->next) {
 		if (section->type != VICI_SECTION_START)

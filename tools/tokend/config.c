@@ -18,6 +18,7 @@ enum field_type {
 	FIELD_LEVEL,
 	FIELD_PATH,
 	FIELD_LIST,
+	FIELD_NUMBER,
 };
 
 static const struct field {
@@ -39,6 +40,13 @@ static const struct field {
 	{ "libreswan", "updown-socket", FIELD_PATH, offsetof(struct config, updown_socket) },
 	{ "libreswan", "unique-psk", FIELD_LIST, offsetof(struct config, pluto_unique_psk) },
 	{ "libreswan", "unique-cert", FIELD_LIST, offsetof(struct config, pluto_unique_cert) },
+	{ "requests", "enabled", FIELD_BOOL, offsetof(struct config, requests) },
+	{ "requests", "connections", FIELD_LIST, offsetof(struct config, connections) },
+	{ "requests", "negotiations", FIELD_NUMBER, offsetof(struct config, negotiations) },
+	{ "requests", "user-negotiations", FIELD_NUMBER,
+	  offsetof(struct config, user_negotiations) },
+	{ "requests", "user-rate", FIELD_NUMBER, offsetof(struct config, user_rate) },
+	{ "requests", "timeout", FIELD_NUMBER, offsetof(struct config, request_timeout) },
 };
 
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
@@ -69,6 +77,14 @@ static bool level_read(const char *value, int *to)
 	return false;
 }
 
+static bool number_read(const char *value, unsigned int *to)
+{
+	if (strlen(value) > 4 || value[strspn(value, "0123456789")])
+		return false;
+	*to = strtoul(value, NULL, 10);
+	return *to >= 1 && *to <= 1000;
+}
+
 /* What is wrong with a value, NULL: nothing. */
 static const char *value_read(struct config *config, const struct field *field,
 			      const char *value)
@@ -92,6 +108,8 @@ static const char *value_read(struct config *config, const struct field *field,
 		free(*text);
 		*text = xprintf(" %s ", value);
 		return NULL;
+	case FIELD_NUMBER:
+		return number_read(value, to) ? NULL : "must be a number from 1 to 1000";
 	}
 	return "cannot be set";
 }
@@ -198,6 +216,11 @@ static struct config *config_default(void)
 	config->updown_socket = xstrdup(UPDOWN_SOCKET);
 	config->pluto_unique_psk = xstrdup("");
 	config->pluto_unique_cert = xstrdup("");
+	config->requests = true;
+	config->negotiations = 8;
+	config->user_negotiations = 4;
+	config->user_rate = 60;
+	config->request_timeout = 60;
 	return config;
 }
 
@@ -261,6 +284,7 @@ void config_free(struct config *config)
 	free(config->updown_socket);
 	free(config->pluto_unique_psk);
 	free(config->pluto_unique_cert);
+	free(config->connections);
 	free(config);
 }
 
@@ -282,4 +306,16 @@ bool config_lists(const char *list, const char *name)
 			return true;
 	}
 	return false;
+}
+
+/**
+ * config_may_begin() - may a connection be begun because somebody requires it?
+ * @config: the configuration
+ * @name: of the connection
+ *
+ * Return: whether it may.
+ */
+bool config_may_begin(const struct config *config, const char *name)
+{
+	return !config->connections || config_lists(config->connections, name);
 }

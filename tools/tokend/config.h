@@ -26,6 +26,13 @@
  * @pluto_unique_psk: as @unique_psk, of connections of libreswan
  * @pluto_unique_cert: names of connections whose peer has no other certificate
  *	than the one that they name
+ * @requests: negotiate what applications require
+ * @connections: names of those that may be begun for them, as @unique_psk; NULL:
+ *	all
+ * @negotiations: at the same time
+ * @user_negotiations: the same, of one user
+ * @user_rate: that may begin in a minute, of one user
+ * @request_timeout: seconds that one may take
  */
 struct config {
 	int log_level;
@@ -41,10 +48,17 @@ struct config {
 	char *updown_socket;
 	char *pluto_unique_psk;
 	char *pluto_unique_cert;
+	bool requests;
+	char *connections;
+	unsigned int negotiations;
+	unsigned int user_negotiations;
+	unsigned int user_rate;
+	unsigned int request_timeout;
 };
 
 struct config *config_read(const char *path, bool must_exist);
 void config_free(struct config *config);
 bool config_lists(const char *list, const char *name);
+bool config_may_begin(const struct config *config, const char *name);
 
 #endif /* TOKEND_CONFIG_H */

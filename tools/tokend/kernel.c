@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The kernel module: telling it of identities, and asking which it has.
+ * The kernel module: telling it of identities, asking which it has, and dealing
+ * with requests for SAs.
  *
  * Requests go over the library's socket, which finds the module again after it
  * was loaded anew. A second socket hears of families that come, so that the
  * module is told everything as soon as it is there. Nothing is asked when a
- * family goes: that would make the kernel load the module again right away.
+ * family goes: that would make the kernel load the module again right away. A
+ * third one hears the module's own events, of which there may be many.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,9 +21,23 @@
 
 static struct ipsec *kernel_ipsec;
 static struct mnl_socket *kernel_families;
+static struct mnl_socket *kernel_requests;
 
 /* the module is not there, and has not come since */
 static bool kernel_absent;
+
+static int join(const struct mnl_socket *nl, uint32_t group)
+{
+	int id = group;
+
+	return mnl_socket_setsockopt(nl, NETLINK_ADD_MEMBERSHIP, &id, sizeof(id)) ? -errno : 0;
+}
+
+static int listener_open(struct mnl_socket **nl)
+{
+	*nl = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	return *nl && !mnl_socket_bind(*nl, 0, MNL_SOCKET_AUTOPID) ? 0 : -errno;
+}
 
 /**
  * kernel_open() - begin
@@ -32,13 +48,11 @@ static bool kernel_absent;
  */
 int kernel_open(void)
 {
-	int group = GENL_ID_CTRL;
+	int err = listener_open(&kernel_families);
 
-	kernel_families = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!kernel_families || mnl_socket_bind(kernel_families, 0, MNL_SOCKET_AUTOPID) ||
-	    mnl_socket_setsockopt(kernel_families, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
-		return -errno;
-	return 0;
+	if (!err)
+		err = join(kernel_families, GENL_ID_CTRL);
+	return err ? err : listener_open(&kernel_requests);
 }
 
 /**
@@ -48,9 +62,12 @@ void kernel_close(void)
 {
 	if (kernel_families)
 		mnl_socket_close(kernel_families);
+	if (kernel_requests)
+		mnl_socket_close(kernel_requests);
 	if (kernel_ipsec)
 		ipsec_close(kernel_ipsec);
 	kernel_families = NULL;
+	kernel_requests = NULL;
 	kernel_ipsec = NULL;
 }
 
@@ -219,3 +236,155 @@ const struct sas_kernel kernel_ops = {
 	.bind = kernel_bind,
 	.dump = kernel_dump,
 };
+
+/* ------------------------------------------------------------------- requests */
+
+static void request_message(const struct nlmsghdr *nlh)
+{
+	const struct nlattr *nest = ipsec_parse_find(nlh, IPSEC_A_REQUEST);
+	struct request *request;
+
+	request = nest ? message_get_request(mnl_attr_get_payload(nest),
+					     mnl_attr_get_payload_len(nest)) : NULL;
+	if (request)
+		requests_add(request);
+	else
+		log_event(LOG_LEVEL_WARNING, "kernel: a request makes no sense");
+}
+
+/* Answering in the midst of a dump would disturb it. */
+struct dumped {
+	struct dumped *next;
+	struct nlmsghdr message[];
+};
+
+static int dump_request(const struct nlmsghdr *nlh, void *data)
+{
+	struct dumped ***end = data, *dumped;
+
+	dumped = xcalloc(1, sizeof(*dumped) + nlh->nlmsg_len);
+	memcpy(dumped->message, nlh, nlh->nlmsg_len);
+	**end = dumped;
+	*end = &dumped->next;
+	return 0;
+}
+
+static int group_of_events(uint32_t *group)
+{
+	int err = ready();
+
+	if (err)
+		return err;
+	ipsec_enter(kernel_ipsec);
+	ipsec_nl_changed(kernel_ipsec);
+	err = ipsec_nl_ready(kernel_ipsec);
+	*group = kernel_ipsec->group_events;
+	ipsec_leave(kernel_ipsec);
+	return err;
+}
+
+/**
+ * kernel_requests_listen() - hear of requests, and of those that wait already
+ *
+ * To be called again after the module was loaded anew.
+ */
+void kernel_requests_listen(void)
+{
+	struct dumped *first = NULL, **end = &first, *dumped;
+	uint64_t buf[32];
+	uint32_t group = 0;
+	int err = group_of_events(&group);
+
+	if (err == -ENOPROTOOPT)
+		return;
+	if (!err)
+		err = join(kernel_requests, group);
+	if (!err)
+		err = talk(ipsec_nl_request(kernel_ipsec, buf, IPSEC_CMD_REQUEST_GET, NLM_F_DUMP),
+			   dump_request, &end);
+	/* with what is there twice nothing is wrong, and the rest will be told of */
+	if (err && err != -EAGAIN)
+		log_event(LOG_LEVEL_ERROR, "requests are not heard of: %s", strerror(-err));
+	while ((dumped = first)) {
+		first = dumped->next;
+		request_message(dumped->message);
+		free(dumped);
+	}
+}
+
+/**
+ * kernel_requests_fd() - what to poll for requests
+ *
+ * Return: the file descriptor.
+ */
+int kernel_requests_fd(void)
+{
+	return mnl_socket_get_fd(kernel_requests);
+}
+
+static void event_message(const struct nlmsghdr *nlh)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+
+	if (kernel_ipsec && nlh->nlmsg_type == kernel_ipsec->family &&
+	    mnl_nlmsg_get_payload_len(nlh) >= sizeof(*genl) &&
+	    genl->cmd == IPSEC_CMD_REQUEST_NTF)
+		request_message(nlh);
+}
+
+/**
+ * kernel_requests_read() - take in requests
+ */
+void kernel_requests_read(void)
+{
+	static _Alignas(8) char buf[IPSEC_NL_BUFFER_SIZE];
+	struct sockaddr_nl from;
+	const struct nlmsghdr *nlh;
+	socklen_t size;
+	bool lost = false;
+	ssize_t len;
+	int left;
+
+	for (;;) {
+		size = sizeof(from);
+		len = recvfrom(kernel_requests_fd(), buf, sizeof(buf), 0,
+			       (struct sockaddr *)&from, &size);
+		if (len < 0 && errno == ENOBUFS) {
+			lost = true;
+			continue;
+		}
+		if (len < 0 && errno != EINTR)
+			break;
+		left = len;
+		for (nlh = (void *)buf; len > 0 && !from.nl_pid && mnl_nlmsg_ok(nlh, left);
+		     nlh = mnl_nlmsg_next(nlh, &left))
+			event_message(nlh);
+	}
+	if (lost) {
+		log_event(LOG_LEVEL_NOTICE, "news of requests was lost");
+		kernel_requests_listen();
+	}
+}
+
+/**
+ * kernel_result() - tell how a request ended
+ * @id: of the request
+ * @reason: how
+ * @text: for people, NULL: nothing to be said
+ */
+void kernel_result(uint64_t id, enum ipsec_request_reason reason, const char *text)
+{
+	uint64_t buf[128];
+	struct nlmsghdr *nlh;
+	int err = ready();
+
+	if (!err) {
+		nlh = ipsec_nl_request(kernel_ipsec, buf, IPSEC_CMD_REQUEST_RESULT, NLM_F_ACK);
+		message_put_result(nlh, id, reason, text);
+		err = talk(nlh, NULL, NULL);
+	}
+	/* who asked may be gone */
+	if (err && err != -ENOENT && err != -ENOPROTOOPT)
+		log_event(LOG_LEVEL_ERROR, "request %llu: the kernel cannot be told: %s",
+			  (unsigned long long)id, strerror(-err));
+}

@@ -12,6 +12,9 @@
  * What was found out of an IKE SA holds for its CHILD SAs, and for the IKE SA
  * that takes its place by rekeying. The latter is told by SAs that were of the
  * one and are of the other.
+ *
+ * When an application requires SAs, pluto is asked which connections there are,
+ * and told to initiate the one that would do.
  */
 #include <errno.h>
 #include <poll.h>
@@ -21,6 +24,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libreswan_choice.h"
+#include "libreswan_initiation.h"
 #include "libreswan_sas.h"
 #include "libreswan_updown.h"
 #include "log.h"
@@ -54,6 +59,7 @@ enum job {
 	JOB_STATES,
 	JOB_STATUS,
 	JOB_CERTIFICATES,
+	JOB_CHOICE,
 };
 
 /**
@@ -78,6 +84,9 @@ enum job {
  * @ikes: what was found out
  * @heard: what a script has spoken of last
  * @expected: the same, when pluto was asked
+ * @want_choice: requests wait for what there is
+ * @choice_not_before: when pluto may be asked for that
+ * @initiations: what pluto was told to initiate
  */
 struct source {
 	const struct config *config;
@@ -100,6 +109,9 @@ struct source {
 	struct pluto_ikes ikes;
 	struct updown heard;
 	struct updown expected;
+	bool want_choice;
+	int64_t choice_not_before;
+	struct whack_initiations initiations;
 };
 
 static bool same(const char *a, const char *b)
@@ -156,11 +168,17 @@ static void watch_fd(const struct source *source, int fd)
 		log_event(LOG_LEVEL_ERROR, "libreswan: epoll: %m");
 }
 
-static void rest(struct source *source)
+/* When to ask again, after what was begun when @started was. */
+static int64_t rested(const struct source *source)
 {
 	int64_t ms = (now_ms() - source->started) * REST_TIMES;
 
-	source->not_before = now_ms() + (ms < REST_LAST_MS ? ms : REST_LAST_MS);
+	return now_ms() + (ms < REST_LAST_MS ? ms : REST_LAST_MS);
+}
+
+static void rest(struct source *source)
+{
+	source->not_before = rested(source);
 }
 
 static void forget_answers(struct source *source)
@@ -169,6 +187,13 @@ static void forget_answers(struct source *source)
 	source->give_up = INT64_MAX;
 	pluto_status_clear(&source->status);
 	nicknames_clear(&source->nicknames);
+}
+
+/* Those who wait are not to wait until their time is over. */
+static void requests_give_up(struct source *source)
+{
+	requests_lost(SOURCE_LIBRESWAN, "pluto has ended, or does not answer");
+	whack_initiations_clear(&source->initiations);
 }
 
 static void failed(struct source *source, const char *what, int err)
@@ -181,6 +206,7 @@ static void failed(struct source *source, const char *what, int err)
 	source->not_before = now_ms() + source->retry_ms;
 	source->retry_ms = source->retry_ms * 2 < RETRY_LAST_MS ?
 			   source->retry_ms * 2 : RETRY_LAST_MS;
+	requests_give_up(source);
 }
 
 static int run(struct source *source, enum job job, const char *const *argv)
@@ -268,6 +294,7 @@ static void done(struct source *source, bool evidence)
 	source->known = source->incarnation;
 	source->watch_at = source->ikes.fleeting ? now_ms() + WATCH_MS : INT64_MAX;
 	scripts_check(source);
+	whack_initiations_look(&source->initiations, &source->status);
 	if (source->failing)
 		log_event(LOG_LEVEL_NOTICE, "libreswan: pluto answers");
 	source->failing = false;
@@ -304,6 +331,21 @@ static void certificates_done(struct source *source, const char *text, size_t le
 		done(source, true);
 }
 
+static enum ipsec_request_reason pick(void *data, const struct request *request,
+				      struct target *target)
+{
+	const struct source *source = data;
+
+	return pluto_pick(source->config, &source->status, request, target);
+}
+
+static void choice_done(struct source *source)
+{
+	source->choice_not_before = rested(source);
+	requests_choose(SOURCE_LIBRESWAN, pick, source);
+	forget_answers(source);
+}
+
 static void job_done(struct source *source)
 {
 	struct program *program = source->program;
@@ -323,15 +365,34 @@ static void job_done(struct source *source)
 			failed(source, "whack", err);
 		else if (source->job == JOB_STATES)
 			states_done(source);
+		else if (source->job == JOB_CHOICE)
+			choice_done(source);
 		else
 			status_done(source);
 	}
 	program_free(program);
 }
 
+/* Ask for connections, if a request waits for that. */
+static void choice_next(struct source *source)
+{
+	const char *const argv[] = { source->config->whack, "--ctlsocket",
+				     source->config->pluto_socket, "--status", NULL };
+
+	if (source->job != JOB_NONE || !source->want_choice ||
+	    source->choice_not_before > now_ms())
+		return;
+	source->want_choice = false;
+	if (!requests_ask(SOURCE_LIBRESWAN))
+		return;
+	source->started = now_ms();
+	run_whack(source, JOB_CHOICE, argv);
+}
+
 /* Ask pluto, if that is wanted and it has rested. */
 static void job_next(struct source *source)
 {
+	choice_next(source);
 	if (source->program || !source->want || source->not_before > now_ms())
 		return;
 	source->want = false;
@@ -345,6 +406,7 @@ static void job_next(struct source *source)
 				  source->config->pluto_socket);
 		source->absent = true;
 		pluto_ikes_clear(&source->ikes);
+		requests_give_up(source);
 		return;
 	}
 	if (source->absent)
@@ -426,6 +488,7 @@ static struct source *libreswan_open(const struct config *config)
 		log_event(LOG_LEVEL_ERROR, "libreswan: epoll: %m");
 		exit(EXIT_FAILURE);
 	}
+	source->initiations.epoll = source->epoll;
 	updown_listen(source);
 	ask(source);
 	return source;
@@ -433,6 +496,7 @@ static struct source *libreswan_open(const struct config *config)
 
 static void libreswan_close(struct source *source)
 {
+	requests_give_up(source);
 	program_free(source->program);
 	forget_answers(source);
 	pluto_ikes_clear(&source->ikes);
@@ -470,18 +534,23 @@ static void libreswan_ready(struct source *source)
 		updown_hear(source);
 	if (source->program && program_ready(source->program))
 		job_done(source);
+	if (whack_initiations_ready(&source->initiations))
+		source->want = true;
 	job_next(source);
 }
 
 static int64_t libreswan_deadline(const struct source *source)
 {
-	int64_t deadline = source->watch_at;
+	int64_t deadline = source->watch_at, other;
 
 	if (source->give_up < deadline)
 		deadline = source->give_up;
 	if (source->want && !source->program && source->not_before < deadline)
 		deadline = source->not_before;
-	return deadline;
+	if (source->want_choice && source->job == JOB_NONE && source->choice_not_before < deadline)
+		deadline = source->choice_not_before;
+	other = whack_initiations_deadline(&source->initiations);
+	return other < deadline ? other : deadline;
 }
 
 static void libreswan_tick(struct source *source)
@@ -497,12 +566,36 @@ static void libreswan_tick(struct source *source)
 		source->watch_at = INT64_MAX;
 		source->want = true;
 	}
+	if (whack_initiations_tick(&source->initiations))
+		source->want = true;
 	job_next(source);
 }
 
 static void libreswan_resync(struct source *source)
 {
 	ask(source);
+}
+
+/* -------------------------------------------------------------------- requests */
+
+static const char *libreswan_choose(struct source *source)
+{
+	struct stat now;
+
+	if (!incarnation_read(source, &now))
+		return "there is no pluto";
+	if (source->failing)
+		return "pluto does not answer";
+	source->want_choice = true;
+	return NULL;
+}
+
+static void libreswan_negotiate(struct source *source, const struct target *target,
+				uint32_t timeout_ms)
+{
+	if (whack_initiation_begin(&source->initiations, source->config, target, timeout_ms))
+		requests_ended(SOURCE_LIBRESWAN, target, IPSEC_REQUEST_REASON_NO_SA,
+			       "whack cannot be run");
 }
 
 const struct source_ops libreswan_source = {
@@ -517,4 +610,6 @@ const struct source_ops libreswan_source = {
 	.deadline = libreswan_deadline,
 	.tick = libreswan_tick,
 	.resync = libreswan_resync,
+	.choose = libreswan_choose,
+	.negotiate = libreswan_negotiate,
 };

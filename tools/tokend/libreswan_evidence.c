@@ -226,8 +226,13 @@ static const struct credential *ca_of(const struct pluto_status *status,
 	return ca;
 }
 
-/* pluto writes an @ in front of a host name. */
-static const char *plain_id(const struct pluto_end *end)
+/**
+ * pluto_plain_id() - an IKE identity as others write it
+ * @end: that has one
+ *
+ * Return: the identity, without the @ that pluto writes in front of a host name.
+ */
+const char *pluto_plain_id(const struct pluto_end *end)
 {
 	return end->id_type == IKE_ID_FQDN && *end->id == '@' ? end->id + 1 : end->id;
 }
@@ -243,7 +248,7 @@ static bool has_id(const struct pluto_status *status, const struct credential *c
 	certificate = certificate_find(status, end->certificate);
 	if (end->id_type == IKE_ID_DER_ASN1_DN)
 		return certificate && same(certificate->subject, end->id);
-	return credential_has_id(credential, plain_id(end)) == end->id_type;
+	return credential_has_id(credential, pluto_plain_id(end)) == end->id_type;
 }
 
 /* Nothing that is not this very certificate can lead to it. */
@@ -319,14 +324,19 @@ static struct key local_key(const struct pluto_status *status, const struct nick
 
 /* --------------------------------------------------------------- what to claim */
 
-/*
- * What an end has proved itself by, the least if there are several ways. That is
- * nothing at all where it is not told, or where an end that is expected to sign may
- * do without. The policy is what this end goes by itself; what it accepts beside
- * what it asks for follows that.
+/**
+ * pluto_class_of() - what an end has to prove itself by
+ * @connection: it is of
+ * @end: it
+ *
+ * Nothing at all counts where it is not told, or where an end that is expected to
+ * sign may do without. The policy is what this end goes by itself; what it accepts
+ * beside what it asks for follows that.
+ *
+ * Return: the least if there are several ways.
  */
-static enum auth_class class_of(const struct pluto_connection *connection,
-				const struct pluto_end *end)
+enum auth_class pluto_class_of(const struct pluto_connection *connection,
+			       const struct pluto_end *end)
 {
 	if (!connection->policy_told || connection->null_accepted ||
 	    end->class == AUTH_CLASS_NULL)
@@ -369,7 +379,7 @@ static void end_set(struct identity_end *to, const struct pluto_end *from,
 {
 	to->method = claim->method;
 	if (from->id && from->id_type != IKE_ID_ANY && claim->token != TOKEN_RANDOM) {
-		to->id = xstrdup(plain_id(from));
+		to->id = xstrdup(pluto_plain_id(from));
 		to->id_type = from->id_type;
 	}
 	if (key->credential) {
@@ -405,7 +415,7 @@ static void remote_set(struct identity *identity, const struct pluto_status *sta
 		       struct key *key)
 {
 	struct evidence evidence = {
-		.class = class_of(connection, &connection->remote),
+		.class = pluto_class_of(connection, &connection->remote),
 		.secret_unique = config_lists(config->pluto_unique_psk, connection->name),
 		.id_specific = id_specific(status, connection),
 	};
@@ -427,7 +437,7 @@ static void local_set(struct identity *identity, const struct pluto_status *stat
 		      struct key *key)
 {
 	struct evidence evidence = {
-		.class = class_of(connection, &connection->local),
+		.class = pluto_class_of(connection, &connection->local),
 		.secret_unique = config_lists(config->pluto_unique_psk, connection->name),
 		.id_specific = true,
 	};

@@ -44,6 +44,9 @@ struct nickname *nicknames_next(const struct nicknames *nicknames);
 void nickname_read(struct nickname *nickname, const char *text, size_t len);
 void nicknames_clear(struct nicknames *nicknames);
 
+enum auth_class pluto_class_of(const struct pluto_connection *connection,
+			       const struct pluto_end *end);
+const char *pluto_plain_id(const struct pluto_end *end);
 struct identity *pluto_identity(const struct pluto_status *status,
 				const struct nicknames *nicknames, const struct pluto_state *ike,
 				const struct config *config);

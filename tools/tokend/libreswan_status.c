@@ -285,6 +285,7 @@ static void end_clear(struct pluto_end *end)
 	free(end->id);
 	free(end->certificate);
 	free(end->ca);
+	free(end->host);
 }
 
 static struct pluto_connection *connection_of(struct pluto_status *status, const char *name,
@@ -338,6 +339,8 @@ static void policy_line(struct pluto_connection *connection, char *text)
 	for (word = strtok_r(text, "+", &left); word; word = strtok_r(NULL, "+", &left)) {
 		if (!strcmp(word, "IKEv1"))
 			connection->ikev1 = true;
+		else if (!strcmp(word, "ENCRYPT") || !strcmp(word, "AUTHENTICATE"))
+			connection->protects = true;
 		else if (!strcmp(word, "AUTH_NULL"))
 			connection->null_accepted = true;
 		else if (!strcmp(word, "ALLOW_NO_SAN"))
@@ -435,8 +438,13 @@ static void connection_read(struct pluto_status *status, char *text)
 	unsigned int instance = 0;
 	char *name;
 
-	/* the line without three blanks has identities, which peers choose */
-	text = text_behind(address_skip(name_read(text, &name, &instance)), "   ");
+	text = text_behind(address_skip(name_read(text, &name, &instance)), " ");
+	if (!text)
+		return;
+	/* the first line of an instance has an identity that the peer has chosen */
+	if (*text != ' ' && !instance)
+		pluto_ends_read(connection_of(status, name, instance), text);
+	text = text_behind(text, "  ");
 	if (!text)
 		return;
 	connection = connection_of(status, name, instance);

@@ -12,6 +12,7 @@
 
 #include "../credential.h"
 #include "mapping.h"
+#include "selector.h"
 
 /* what is longer than this is not a line of whack's */
 #define STATUS_LINE_MAX 16384
@@ -24,6 +25,8 @@
  * @id: IKE identity as it is printed, NULL: none
  * @certificate: nickname of its certificate, NULL: none
  * @ca: subject of the CA that its certificate has to come from, NULL: any
+ * @host: its address, NULL: not told, or not one
+ * @traffic: that SAs are for, if there is @host
  */
 struct pluto_end {
 	enum auth_class class;
@@ -32,6 +35,8 @@ struct pluto_end {
 	char *id;
 	char *certificate;
 	char *ca;
+	char *host;
+	struct selector traffic;
 };
 
 /**
@@ -44,6 +49,7 @@ struct pluto_end {
  * @signature_accepted: it is content with a signature
  * @null_accepted: it is content with an end that does not prove anything
  * @id_unchecked: a certificate does not have to have the IKE identity
+ * @protects: it is for SAs, rather than to let pass or to drop
  * @local: this end
  * @remote: the peer
  */
@@ -56,6 +62,7 @@ struct pluto_connection {
 	bool signature_accepted;
 	bool null_accepted;
 	bool id_unchecked;
+	bool protects;
 	struct pluto_end local;
 	struct pluto_end remote;
 };
@@ -140,6 +147,9 @@ struct pluto_status {
 
 int pluto_status_parse(const char *text, size_t len, struct pluto_status *status);
 void pluto_status_clear(struct pluto_status *status);
+
+/* libreswan_ends.c */
+void pluto_ends_read(struct pluto_connection *connection, char *text);
 
 const struct pluto_state *pluto_state_find(const struct pluto_status *status,
 					   unsigned long number);

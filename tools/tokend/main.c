@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ipsec-tokend: tells the kernel module ipsec_token who is behind each SA.
+ * ipsec-tokend: tells the kernel module ipsec_token who is behind each SA, and
+ * has SAs negotiated that applications require.
  *
  * THREADS AND WAITING
  *
@@ -8,7 +9,7 @@
  *
  *	signals		SIGHUP, SIGTERM and SIGINT, by a signalfd;
  *	xfrm		news of SAs that come and go;
- *	the module	news that it was loaded;
+ *	the module	news that it was loaded, and requests for SAs;
  *	sources		keying daemons, each by a descriptor of its own;
  *	time		the earliest of a few deadlines.
  *
@@ -23,8 +24,8 @@
  *
  * NOTHING IS KEPT
  *
- * All state can be had again: SAs from xfrm, bindings from the module, who is
- * behind them from the keying daemons. So the agent may be killed at any time,
+ * All state can be had again: SAs from xfrm, bindings and requests from the
+ * module, who is behind SAs from the keying daemons. So the agent may be killed at any time,
  * and after it was started anew, lost messages (ENOBUFS), or found the module
  * loaded anew, it does the same thing: read what there is, and add what is
  * missing. When it ends the kernel keeps all bindings.
@@ -52,12 +53,10 @@
 /* between attempts at what failed for want of memory and the like */
 #define RETRY_MS 5000
 
-static const struct source_ops *const source_ops[] = {
-	&strongswan_source,
-	&libreswan_source,
+static const struct source_ops *const source_ops[SOURCES] = {
+	[SOURCE_STRONGSWAN] = &strongswan_source,
+	[SOURCE_LIBRESWAN] = &libreswan_source,
 };
-
-#define SOURCES (sizeof(source_ops) / sizeof(source_ops[0]))
 
 static struct {
 	const char *path;
@@ -112,6 +111,29 @@ static void start_over(void)
 	reconcile();
 	resync();
 }
+
+/* -------------------------------------------------------------------- requests */
+
+static const char *choose(size_t source)
+{
+	if (!agent.source[source])
+		return "";
+	return source_ops[source]->choose(agent.source[source]);
+}
+
+static void negotiate(size_t source, const struct target *target, uint32_t timeout_ms)
+{
+	source_ops[source]->negotiate(agent.source[source], target, timeout_ms);
+}
+
+static const struct requests_ops requests_ops = {
+	.result = kernel_result,
+	.sources = SOURCES,
+	.choose = choose,
+	.negotiate = negotiate,
+};
+
+/* ------------------------------------------------------------------------- news */
 
 /* May be called in the midst of what a source does, so it only listens. */
 static void xfrm_news(void)
@@ -180,6 +202,7 @@ static void reload(void)
 	log_notify("RELOADING=1");
 	agent.config = config;
 	log_level_set(config->log_level);
+	requests_config(config);
 	sources_apply();
 	config_free(old);
 	start_over();
@@ -228,6 +251,7 @@ static int timeout_ms(void)
 
 	earlier(&deadline, agent.strangers_at);
 	earlier(&deadline, agent.reconcile_at);
+	earlier(&deadline, requests_deadline());
 	for (i = 0; i < SOURCES; i++)
 		if (agent.source[i])
 			earlier(&deadline, source_ops[i]->deadline(agent.source[i]));
@@ -249,6 +273,7 @@ static void on_time(void)
 		reconcile();
 	if (agent.strangers_at <= now)
 		on_strangers();
+	requests_tick();
 	for (i = 0; i < SOURCES; i++)
 		if (agent.source[i] && source_ops[i]->deadline(agent.source[i]) <= now)
 			source_ops[i]->tick(agent.source[i]);
@@ -258,6 +283,7 @@ enum {
 	POLL_SIGNALS,
 	POLL_XFRM,
 	POLL_KERNEL,
+	POLL_REQUESTS,
 	POLL_SOURCES,
 };
 
@@ -267,6 +293,7 @@ static void wait_once(void)
 		[POLL_SIGNALS] = { .fd = agent.signals, .events = POLLIN },
 		[POLL_XFRM] = { .fd = xfrm_fd(), .events = POLLIN },
 		[POLL_KERNEL] = { .fd = kernel_fd(), .events = POLLIN },
+		[POLL_REQUESTS] = { .fd = kernel_requests_fd(), .events = POLLIN },
 	};
 	struct pollfd *fd;
 	size_t i;
@@ -282,8 +309,13 @@ static void wait_once(void)
 		return;
 	/* always, since an SA must be known before a source tells of it */
 	on_xfrm();
-	if (fds[POLL_KERNEL].revents && kernel_read())
+	if (fds[POLL_KERNEL].revents && kernel_read()) {
 		reconcile();
+		requests_forget();
+		kernel_requests_listen();
+	}
+	if (fds[POLL_REQUESTS].revents)
+		kernel_requests_read();
 	for (i = 0; i < SOURCES; i++) {
 		fd = &fds[POLL_SOURCES + i];
 		if (fd->revents && agent.source[i] &&
@@ -320,7 +352,10 @@ static int start(void)
 	reconcile();
 	/* those that are there already will be told of */
 	sas_strangers();
+	requests_init(&requests_ops);
+	requests_config(agent.config);
 	sources_apply();
+	kernel_requests_listen();
 	return EXIT_SUCCESS;
 }
 
@@ -329,6 +364,8 @@ static void stop(void)
 	size_t i;
 
 	log_notify("STOPPING=1");
+	/* before sources lose what is asked of them: the next agent will ask again */
+	requests_exit();
 	for (i = 0; i < SOURCES; i++)
 		if (agent.source[i])
 			source_ops[i]->close(agent.source[i]);
@@ -345,7 +382,8 @@ static void usage(FILE *to)
 {
 	fputs("usage: ipsec-tokend [-c FILE] [--check-config]\n"
 	      "\n"
-	      "Tell the kernel module ipsec_token who is behind each SA.\n"
+	      "Tell the kernel module ipsec_token who is behind each SA, and have SAs\n"
+	      "negotiated that applications require.\n"
 	      "\n"
 	      "  -c, --config FILE   read FILE instead of " CONFIG_PATH "\n"
 	      "      --check-config  read it, say what is wrong with it, and end\n"

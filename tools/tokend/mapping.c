@@ -204,3 +204,22 @@ struct claim mapping_claim(const struct evidence *evidence)
 	}
 	return weakest;
 }
+
+/**
+ * mapping_methods() - what may come of a round
+ * @class: what it asks for
+ * @secret_unique: only one end has the secret
+ *
+ * Return: bit 1 << enum ipsec_auth_method of every claim that may be made.
+ */
+uint32_t mapping_methods(enum auth_class class, bool secret_unique)
+{
+	uint32_t methods = 0;
+	size_t i;
+
+	for (i = 0; i < COUNT(rules); i++)
+		if (rules[i].class == (int)class && fits(rules[i].unique, secret_unique))
+			methods |= 1U << rules[i].claim.method;
+	/* what is not known may turn out to be the weakest */
+	return methods ? methods : 1U << IPSEC_AUTH_BTNS;
+}

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <linux/ipsec_token.h>
 
 #include "known.h"
@@ -92,5 +93,6 @@ const struct auth_round *mapping_round(const struct auth_round *rounds, size_t c
 bool mapping_eap_proves_user(const char *eap_type);
 bool mapping_id_specific(const char *id);
 struct claim mapping_claim(const struct evidence *evidence);
+uint32_t mapping_methods(enum auth_class class, bool secret_unique);
 
 #endif /* TOKEND_MAPPING_H */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Identities and the names of SAs in messages to the kernel module, and from it.
+ * Identities, names of SAs and requests in messages to the kernel module, and
+ * from it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include "log.h"
 #include "message.h"
 
+_Static_assert(IPSEC_REQUEST_MAX_TEXT <= IPSEC_IDENTITY_MAX_STRING, "put_words() has no room");
+
 /* What is too long is not available: half a name would be another name. */
 static void put_string(struct nlmsghdr *nlh, uint16_t type, const char *text)
 {
@@ -17,21 +20,21 @@ static void put_string(struct nlmsghdr *nlh, uint16_t type, const char *text)
 		mnl_attr_put_strz(nlh, type, text);
 }
 
-/* This one is for people, who can read half of it. */
-static void put_audit(struct nlmsghdr *nlh, const char *text)
+/* This is for people, who can read half of it. */
+static void put_words(struct nlmsghdr *nlh, uint16_t type, const char *text, size_t max)
 {
 	char cut[IPSEC_IDENTITY_MAX_STRING + 1];
-	size_t len = IPSEC_IDENTITY_MAX_STRING;
+	size_t len = max;
 
 	if (!text || !*text)
 		return;
 	/* not in the midst of a character of UTF-8 */
-	if (snprintf(cut, sizeof(cut), "%s", text) > IPSEC_IDENTITY_MAX_STRING) {
+	if ((size_t)snprintf(cut, max + 1, "%s", text) > max) {
 		while (len && (text[len] & 0xc0) == 0x80)
 			len--;
 		cut[len] = '\0';
 	}
-	mnl_attr_put_strz(nlh, IPSEC_IDENTITY_A_AUDIT_STRING, cut);
+	mnl_attr_put_strz(nlh, type, cut);
 }
 
 static void put_end(struct nlmsghdr *nlh, const struct identity_end *end)
@@ -45,7 +48,7 @@ static void put_end(struct nlmsghdr *nlh, const struct identity_end *end)
 	put_string(nlh, IPSEC_IDENTITY_A_CA_DN, end->ca_dn);
 	put_string(nlh, IPSEC_IDENTITY_A_CERTIFICATE_DN, end->certificate_dn);
 	put_string(nlh, IPSEC_IDENTITY_A_PUBKEY_ID, end->pubkey_id);
-	put_audit(nlh, end->audit);
+	put_words(nlh, IPSEC_IDENTITY_A_AUDIT_STRING, end->audit, IPSEC_IDENTITY_MAX_STRING);
 }
 
 /**
@@ -206,4 +209,117 @@ bool message_get_sa(const struct nlattr *nest, struct sa_ref *sa)
 		}
 	}
 	return sa->satype && sa->family && sa->spi;
+}
+
+/* ------------------------------------------------------------------ requests */
+
+static void get_address(const struct nlattr *attr, const struct request *request, uint8_t *to)
+{
+	get_bytes(attr, to, request->family == AF_INET ? 4 : 16);
+}
+
+static void get_port(const struct nlattr *attr, uint16_t *port)
+{
+	uint8_t bytes[2] = { 0 };
+
+	get_bytes(attr, bytes, sizeof(bytes));
+	*port = bytes[0] << 8 | bytes[1];
+}
+
+static void get_who(const struct nlattr *nest, struct request *request)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, nest) {
+		if (mnl_attr_get_type(attr) == IPSEC_IDENTITY_A_ITOKEN)
+			request->itoken_given = true;
+		get_end(attr, &request->who);
+	}
+}
+
+static void get_request(const struct nlattr *attr, struct request *request)
+{
+	switch (mnl_attr_get_type(attr)) {
+	case IPSEC_REQUEST_A_FLAGS:
+		get_bytes(attr, &request->flags, sizeof(request->flags));
+		break;
+	case IPSEC_REQUEST_A_METHODS:
+		get_bytes(attr, &request->methods, sizeof(request->methods));
+		break;
+	case IPSEC_REQUEST_A_TIMEOUT:
+		get_bytes(attr, &request->timeout_ms, sizeof(request->timeout_ms));
+		break;
+	case IPSEC_REQUEST_A_IDENTITY:
+		get_who(attr, request);
+		break;
+	case IPSEC_REQUEST_A_ID:
+		get_bytes(attr, &request->id, sizeof(request->id));
+		break;
+	case IPSEC_REQUEST_A_LOCAL:
+		get_address(attr, request, request->local);
+		break;
+	case IPSEC_REQUEST_A_PEER:
+		get_address(attr, request, request->peer);
+		break;
+	case IPSEC_REQUEST_A_LOCAL_PORT:
+		get_port(attr, &request->local_port);
+		break;
+	case IPSEC_REQUEST_A_PEER_PORT:
+		get_port(attr, &request->peer_port);
+		break;
+	case IPSEC_REQUEST_A_PROTOCOL:
+		get_bytes(attr, &request->protocol, sizeof(request->protocol));
+		break;
+	case IPSEC_REQUEST_A_UID:
+		get_bytes(attr, &request->uid, sizeof(request->uid));
+		break;
+	}
+}
+
+/**
+ * message_get_request() - read a request
+ * @attrs: content of a nest of enum ipsec_request_attr, as the kernel sends it
+ * @len: size of that
+ *
+ * Return: the request, or NULL if it makes no sense.
+ */
+struct request *message_get_request(const void *attrs, size_t len)
+{
+	static const uint8_t none[16];
+	struct request *request = request_new();
+	const struct nlattr *attr;
+
+	/* nobody's, until it is told whose it is */
+	request->uid = UINT32_MAX;
+	/* addresses are read by their family, wherever that is told */
+	mnl_attr_for_each_payload(attrs, len) {
+		if (mnl_attr_get_type(attr) == IPSEC_REQUEST_A_FAMILY)
+			get_bytes(attr, &request->family, sizeof(request->family));
+	}
+	mnl_attr_for_each_payload(attrs, len) {
+		get_request(attr, request);
+	}
+	if ((request->family != AF_INET && request->family != AF_INET6) || !request->id ||
+	    !request->protocol || !memcmp(request->peer, none, sizeof(none))) {
+		request_free(request);
+		return NULL;
+	}
+	return request;
+}
+
+/**
+ * message_put_result() - put the answer to a request into a message
+ * @nlh: message
+ * @id: of the request
+ * @reason: enum ipsec_request_reason
+ * @text: for people; what is longer than the kernel takes is cut off
+ */
+void message_put_result(struct nlmsghdr *nlh, uint64_t id, uint8_t reason, const char *text)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, IPSEC_A_REQUEST);
+
+	mnl_attr_put_u64(nlh, IPSEC_REQUEST_A_ID, id);
+	mnl_attr_put_u8(nlh, IPSEC_REQUEST_A_REASON, reason);
+	put_words(nlh, IPSEC_REQUEST_A_TEXT, text, IPSEC_REQUEST_MAX_TEXT);
+	mnl_attr_nest_end(nlh, nest);
 }

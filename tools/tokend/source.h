@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A source of identities: something that knows who is behind SAs, and calls
- * sas_identify() when it finds out.
+ * sas_identify() when it finds out. It can also negotiate SAs, when an
+ * application requires them.
  *
  * All functions are called from the one loop of main.c and do not block.
  */
@@ -13,6 +14,14 @@
 #include <time.h>
 
 #include "config.h"
+#include "requests.h"
+
+/* in the order in which they are asked to negotiate */
+enum source_number {
+	SOURCE_STRONGSWAN,
+	SOURCE_LIBRESWAN,
+	SOURCES
+};
 
 struct source;
 
@@ -30,6 +39,9 @@ struct source;
  * @tick: the time has come
  * @resync: tell again of all SAs there are: some are not known, or some news
  *	was lost
+ * @choose: call requests_choose() later, with what is there; returns NULL, or why
+ *	that is not possible
+ * @negotiate: see struct requests_ops
  */
 struct source_ops {
 	const char *name;
@@ -43,6 +55,9 @@ struct source_ops {
 	int64_t (*deadline)(const struct source *source);
 	void (*tick)(struct source *source);
 	void (*resync)(struct source *source);
+	const char *(*choose)(struct source *source);
+	void (*negotiate)(struct source *source, const struct target *target,
+			  uint32_t timeout_ms);
 };
 
 extern const struct source_ops strongswan_source;

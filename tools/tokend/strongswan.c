@@ -10,14 +10,22 @@
  *
  * After connecting, and whenever something may have been missed, the list of
  * all SAs is asked for.
+ *
+ * When an application requires SAs, connections are asked for too, and charon is
+ * told to initiate the one that would do.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "source.h"
+#include "strongswan_choice.h"
 #include "strongswan_evidence.h"
+#include "strongswan_initiation.h"
 #include "strongswan_sas.h"
 #include "vici_connection.h"
 
@@ -28,6 +36,10 @@
 /* charon answers within this time, or is given up */
 #define ANSWER_MS 60000
 
+/* charon is left alone as many times longer than it took to list connections */
+#define REST_TIMES 2
+#define REST_LAST_MS 10000
+
 /* what the connection is busy with */
 enum job {
 	JOB_NONE,
@@ -35,32 +47,43 @@ enum job {
 	JOB_SAS,
 	JOB_CONNECTIONS,
 	JOB_CERTIFICATES,
+	JOB_CHOICE,
 };
 
 /**
  * struct source - strongSwan
  * @config: ours
+ * @epoll: what to poll
  * @vici: connection with charon, NULL: none
  * @job: what it is busy with
  * @registered: how many events are registered
  * @want_list: the list of SAs is to be asked for
+ * @want_choice: requests wait for what there is
+ * @choice_began: when charon was asked for that last
+ * @choice_not_before: when it may be asked again
  * @broken: the connection must be given up
  * @retry_ms: until the next attempt to connect
  * @deadline: when to connect, or to give up
  * @failing: it was logged that charon cannot be reached
  * @ikes: IKE SAs
+ * @initiations: what charon was told to initiate
  */
 struct source {
 	const struct config *config;
+	int epoll;
 	struct vici_connection *vici;
 	enum job job;
 	size_t registered;
 	bool want_list;
+	bool want_choice;
+	int64_t choice_began;
+	int64_t choice_not_before;
 	bool broken;
 	int64_t retry_ms;
 	int64_t deadline;
 	bool failing;
 	struct ikes ikes;
+	struct initiations initiations;
 };
 
 static bool same(const char *a, const char *b)
@@ -74,7 +97,7 @@ static void job_start(struct source *source, enum job job, const char *command)
 {
 	source->job = job;
 	source->deadline = now_ms() + ANSWER_MS;
-	if (vici_send(source->vici, VICI_CMD_REQUEST, command))
+	if (vici_send(source->vici, VICI_CMD_REQUEST, command, NULL))
 		source->broken = true;
 }
 
@@ -92,7 +115,7 @@ static void register_next(struct source *source)
 {
 	source->job = JOB_REGISTER;
 	source->deadline = now_ms() + ANSWER_MS;
-	if (vici_send(source->vici, VICI_EVENT_REGISTER, events[source->registered]))
+	if (vici_send(source->vici, VICI_EVENT_REGISTER, events[source->registered], NULL))
 		source->broken = true;
 }
 
@@ -132,13 +155,43 @@ static void evidence_end(struct source *source)
 	evidence_clear();
 }
 
+/* Whether requests are to be dealt with. */
+static bool choice_begin(struct source *source)
+{
+	if (!source->want_choice || source->choice_not_before > now_ms())
+		return false;
+	source->want_choice = false;
+	if (!requests_ask(SOURCE_STRONGSWAN))
+		return false;
+	source->choice_began = now_ms();
+	job_start(source, JOB_CHOICE, "list-conns");
+	return true;
+}
+
+static enum ipsec_request_reason pick(void *data, const struct request *request,
+				      struct target *target)
+{
+	const struct source *source = data;
+
+	return choice_pick(source->config, request, target);
+}
+
+static void choice_end(struct source *source)
+{
+	int64_t ms = (now_ms() - source->choice_began) * REST_TIMES;
+
+	source->choice_not_before = now_ms() + (ms < REST_LAST_MS ? ms : REST_LAST_MS);
+	requests_choose(SOURCE_STRONGSWAN, pick, source);
+	choice_clear();
+}
+
 static void job_next(struct source *source)
 {
 	if (source->broken || source->job != JOB_NONE)
 		return;
 	if (source->want_list)
 		list_begin(source);
-	else if (!evidence_begin(source))
+	else if (!evidence_begin(source) && !choice_begin(source))
 		source->deadline = INT64_MAX;
 }
 
@@ -156,6 +209,9 @@ static void job_done(struct source *source)
 		return;
 	case JOB_CERTIFICATES:
 		evidence_end(source);
+		break;
+	case JOB_CHOICE:
+		choice_end(source);
 		break;
 	case JOB_NONE:
 	case JOB_REGISTER:
@@ -282,7 +338,9 @@ static void event(struct source *source, const char *name, const struct vici_mes
 	bool up = same(vici_string(&message->root, "up"), "yes");
 
 	log_event(LOG_LEVEL_DEBUG, "strongswan: %s %s", name, section ? section->name : "");
-	if (!strcmp(name, "list-conn"))
+	if (!strcmp(name, "list-conn") && source->job == JOB_CHOICE)
+		choice_connection(message);
+	else if (!strcmp(name, "list-conn"))
 		evidence_connection(message);
 	else if (!strcmp(name, "list-cert"))
 		evidence_certificate(message);
@@ -341,8 +399,11 @@ static void disconnect(struct source *source)
 	source->broken = false;
 	source->job = JOB_NONE;
 	evidence_clear();
+	choice_clear();
 	/* numbers mean something else in another process */
 	ikes_clear(&source->ikes);
+	requests_lost(SOURCE_STRONGSWAN, "charon has ended, or does not answer");
+	initiations_clear(&source->initiations);
 	source->deadline = now_ms() + source->retry_ms;
 	source->retry_ms = source->retry_ms * 2 < RETRY_LAST_MS ?
 			   source->retry_ms * 2 : RETRY_LAST_MS;
@@ -350,7 +411,8 @@ static void disconnect(struct source *source)
 
 static void connect_now(struct source *source)
 {
-	source->vici = vici_connect(source->config->strongswan_socket, packet, source);
+	source->vici = vici_connect(source->config->strongswan_socket, source->epoll, packet,
+				    source);
 	if (!source->vici) {
 		if (!source->failing)
 			log_event(LOG_LEVEL_NOTICE, "strongswan: waiting for %s: %m",
@@ -364,6 +426,12 @@ static void connect_now(struct source *source)
 	register_next(source);
 }
 
+static void initiation_end(const struct target *target, enum ipsec_request_reason reason,
+			   const char *text)
+{
+	requests_ended(SOURCE_STRONGSWAN, target, reason, text);
+}
+
 static bool strongswan_wanted(const struct config *config)
 {
 	return config->strongswan;
@@ -375,6 +443,13 @@ static struct source *strongswan_open(const struct config *config)
 
 	source->config = config;
 	source->retry_ms = RETRY_FIRST_MS;
+	source->initiations.ikes = &source->ikes;
+	source->initiations.end = initiation_end;
+	source->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (source->epoll < 0) {
+		log_event(LOG_LEVEL_ERROR, "strongswan: epoll: %m");
+		exit(EXIT_FAILURE);
+	}
 	connect_now(source);
 	return source;
 }
@@ -382,6 +457,7 @@ static struct source *strongswan_open(const struct config *config)
 static void strongswan_close(struct source *source)
 {
 	disconnect(source);
+	close(source->epoll);
 	free(source);
 }
 
@@ -400,33 +476,50 @@ static void strongswan_reload(struct source *source, const struct config *config
 
 static int strongswan_fd(const struct source *source)
 {
-	return source->vici ? vici_fd(source->vici) : -1;
+	return source->epoll;
 }
 
 static short strongswan_events(const struct source *source)
 {
-	return source->vici ? vici_events(source->vici) : 0;
+	(void)source;
+	return POLLIN;
 }
 
 static void strongswan_ready(struct source *source)
 {
-	int err = vici_process(source->vici);
+	struct vici_connection *ready = vici_ready(source->epoll);
+	int err;
 
+	if (!ready || initiations_process(&source->initiations, ready))
+		return;
+	err = vici_process(source->vici);
 	if (!err && source->broken)
 		err = -EPROTO;
-	if (!err)
+	if (!err) {
+		initiations_look(&source->initiations);
 		return;
+	}
 	log_event(LOG_LEVEL_WARNING, "strongswan: connection lost: %s", strerror(-err));
 	disconnect(source);
 }
 
 static int64_t strongswan_deadline(const struct source *source)
 {
-	return source->deadline;
+	int64_t deadline = initiations_deadline(&source->initiations);
+
+	if (source->want_choice && source->vici && source->job == JOB_NONE &&
+	    source->choice_not_before < deadline)
+		deadline = source->choice_not_before;
+	return source->deadline < deadline ? source->deadline : deadline;
 }
 
 static void strongswan_tick(struct source *source)
 {
+	initiations_tick(&source->initiations);
+	if (source->vici)
+		job_next(source);
+	if (source->deadline > now_ms())
+		return;
 	if (!source->vici) {
 		connect_now(source);
 		return;
@@ -442,6 +535,28 @@ static void strongswan_resync(struct source *source)
 		job_next(source);
 }
 
+/* -------------------------------------------------------------------- requests */
+
+static const char *strongswan_choose(struct source *source)
+{
+	if (!source->vici || source->failing)
+		return "charon cannot be reached";
+	source->want_choice = true;
+	job_next(source);
+	return NULL;
+}
+
+static void strongswan_negotiate(struct source *source, const struct target *target,
+				 uint32_t timeout_ms)
+{
+	int err = source->vici ? initiation_begin(&source->initiations,
+						  source->config->strongswan_socket,
+						  source->epoll, target, timeout_ms) : -ENOTCONN;
+
+	if (err)
+		initiation_end(target, IPSEC_REQUEST_REASON_NO_SA, "charon cannot be reached");
+}
+
 const struct source_ops strongswan_source = {
 	.name = STRONGSWAN_NAME,
 	.wanted = strongswan_wanted,
@@ -454,4 +569,6 @@ const struct source_ops strongswan_source = {
 	.deadline = strongswan_deadline,
 	.tick = strongswan_tick,
 	.resync = strongswan_resync,
+	.choose = strongswan_choose,
+	.negotiate = strongswan_negotiate,
 };

@@ -17,42 +17,8 @@
 #include "known.h"
 #include "log.h"
 #include "mapping.h"
+#include "strongswan_connection.h"
 #include "strongswan_evidence.h"
-
-/* rounds of authentication of one end; charon itself has no limit */
-#define ROUNDS_MAX 8
-
-/**
- * struct round - one round, as it is configured
- * @auth: what mapping.c looks at, points to the strings below
- * @id: identity it is for
- * @user: name that this end gives, with EAP or XAuth
- * @eap_type: of EAP
- * @xauth: name of the XAuth backend
- * @cert: subjects of the certificates and keys it is for
- * @certs: how many
- */
-struct round {
-	struct auth_round auth;
-	char *id;
-	char *user;
-	char *eap_type;
-	char *xauth;
-	char **cert;
-	size_t certs;
-};
-
-struct end {
-	struct round round[ROUNDS_MAX];
-	size_t rounds;
-};
-
-struct connection {
-	struct connection *next;
-	char *name;
-	struct end local;
-	struct end remote;
-};
 
 /**
  * struct certificate - a certificate or key that charon has
@@ -75,23 +41,6 @@ static struct {
 
 /* ----------------------------------------------------------------- gathering */
 
-static void end_clear(struct end *end)
-{
-	size_t i, k;
-
-	for (i = 0; i < end->rounds; i++) {
-		struct round *round = &end->round[i];
-
-		free(round->id);
-		free(round->user);
-		free(round->eap_type);
-		free(round->xauth);
-		for (k = 0; k < round->certs; k++)
-			free(round->cert[k]);
-		free(round->cert);
-	}
-}
-
 /**
  * evidence_clear() - forget all connections and certificates
  */
@@ -102,10 +51,7 @@ void evidence_clear(void)
 
 	while ((connection = store.connection)) {
 		store.connection = connection->next;
-		end_clear(&connection->local);
-		end_clear(&connection->remote);
-		free(connection->name);
-		free(connection);
+		connection_free(connection);
 	}
 	while ((certificate = store.certificate)) {
 		store.certificate = certificate->next;
@@ -115,66 +61,16 @@ void evidence_clear(void)
 	}
 }
 
-static void round_read(const struct vici_node *section, struct round *round)
-{
-	const struct vici_node *list = vici_list(section, "certs"), *item;
-	const char *user = vici_string(section, "eap_id");
-
-	memset(round, 0, sizeof(*round));
-	if (!user)
-		user = vici_string(section, "xauth_id");
-	round->id = xstrdup(vici_string(section, "id"));
-	round->user = xstrdup(user);
-	round->eap_type = xstrdup(vici_string(section, "eap-type"));
-	/* a vendor's own type has a number that means something else */
-	if (vici_value(section, "eap-vendor")) {
-		free(round->eap_type);
-		round->eap_type = NULL;
-	}
-	round->xauth = xstrdup(vici_string(section, "xauth"));
-	round->auth.class = mapping_class(vici_string(section, "class"));
-	round->auth.eap_type = round->eap_type;
-	round->auth.xauth = round->xauth;
-
-	for (item = list ? list->first : NULL; item; item = item->next)
-		round->certs++;
-	round->cert = xcalloc(round->certs + 1, sizeof(*round->cert));
-	round->certs = 0;
-	for (item = list ? list->first : NULL; item; item = item->next)
-		round->cert[round->certs++] = xstrdup(item->value);
-}
-
-static void end_read(const struct vici_node *section, const char *prefix, struct end *end)
-{
-	const struct vici_node *node;
-
-	for (node = section->first; node; node = node->next) {
-		if (node->type != VICI_SECTION_START ||
-		    strncmp(node->name, prefix, strlen(prefix)))
-			continue;
-		/* a round that is not looked at must not be overlooked */
-		if (end->rounds == ROUNDS_MAX)
-			end->round[0].auth.class = AUTH_CLASS_ANY;
-		else
-			round_read(node, &end->round[end->rounds++]);
-	}
-}
-
 /**
  * evidence_connection() - keep a connection
  * @message: of event list-conn
  */
 void evidence_connection(const struct vici_message *message)
 {
-	const struct vici_node *section = message->root.first;
-	struct connection *connection;
+	struct connection *connection = connection_read(message);
 
-	if (!section || section->type != VICI_SECTION_START)
+	if (!connection)
 		return;
-	connection = xcalloc(1, sizeof(*connection));
-	connection->name = xstrdup(section->name);
-	end_read(section, "local-", &connection->local);
-	end_read(section, "remote-", &connection->remote);
 	connection->next = store.connection;
 	store.connection = connection;
 }
@@ -261,8 +157,8 @@ static bool is_pinned(const struct certificate *c, const struct round *round)
 {
 	size_t i;
 
-	for (i = 0; i < round->certs; i++)
-		if (is_called(c, round->cert[i]))
+	for (i = 0; i < round->certs.count; i++)
+		if (is_called(c, round->certs.item[i]))
 			return true;
 	return false;
 }
@@ -274,7 +170,7 @@ static bool is_candidate(const struct certificate *c, const struct round *round,
 	memset(key, 0, sizeof(*key));
 	key->credential = c->credential;
 	key->pinned = is_pinned(c, round);
-	if ((local && !c->own) || (round->certs && !key->pinned))
+	if ((local && !c->own) || (round->certs.count && !key->pinned))
 		return false;
 	if (!c->credential->x509) {
 		key->kind = KEY_RAW;
@@ -320,22 +216,6 @@ static struct key key_find(const struct round *round, const char *id, bool local
 }
 
 /* --------------------------------------------------------------- what to claim */
-
-static const struct round *deciding_round(const struct end *end)
-{
-	static const struct round none = { .auth = { .class = AUTH_CLASS_ANY } };
-	struct auth_round auth[ROUNDS_MAX];
-	const struct auth_round *found;
-	size_t i;
-
-	for (i = 0; i < end->rounds; i++)
-		auth[i] = end->round[i].auth;
-	found = mapping_round(auth, end->rounds);
-	for (i = 0; i < end->rounds; i++)
-		if (found == &auth[i])
-			return &end->round[i];
-	return &none;
-}
 
 static struct proof proof_of(const struct key *key)
 {
@@ -387,7 +267,7 @@ static void remote_set(struct identity *identity, const struct ike_facts *ike,
 		       const struct connection *connection, const struct config *config,
 		       struct key *key)
 {
-	const struct round *round = deciding_round(&connection->remote);
+	const struct round *round = connection_deciding_round(&connection->remote);
 	const char *user = ike->remote_user ? ike->remote_user : ike->remote_id;
 	struct evidence evidence = {
 		.class = round->auth.class,
@@ -413,7 +293,7 @@ static void local_set(struct identity *identity, const struct ike_facts *ike,
 		      const struct connection *connection, const struct config *config,
 		      struct key *key)
 {
-	const struct round *round = deciding_round(&connection->local);
+	const struct round *round = connection_deciding_round(&connection->local);
 	const char *user = round->user ? round->user : ike->local_id;
 	struct evidence evidence = {
 		.class = round->auth.class,

@@ -2,11 +2,14 @@
 /*
  * A connection with a VICI server: segments of bytes in both directions. It
  * never blocks, and is given up at the first thing that is not understood.
+ *
+ * Since a server deals with one request of a connection after the other, there
+ * may be several connections. They share a descriptor to be polled.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -14,7 +17,7 @@
 #include "log.h"
 #include "vici_connection.h"
 
-/* a few requests, each of which is a name and little else */
+/* a few requests, each of which is a few names */
 #define OUT_SIZE 4096
 
 /* a segment's length, in front of it */
@@ -23,6 +26,7 @@
 /**
  * struct vici_connection - a connection
  * @fd: never blocks
+ * @epoll: where it is waited for
  * @handler: called with every packet
  * @data: for @handler
  * @in: what was received and not yet handled
@@ -32,6 +36,7 @@
  */
 struct vici_connection {
 	int fd;
+	int epoll;
 	vici_handler_t handler;
 	void *data;
 	uint8_t *in;
@@ -40,15 +45,27 @@ struct vici_connection {
 	size_t out_len;
 };
 
+static int watch(struct vici_connection *connection, int operation)
+{
+	struct epoll_event event = {
+		.events = connection->out_len ? EPOLLIN | EPOLLOUT : EPOLLIN,
+		.data.ptr = connection,
+	};
+
+	return epoll_ctl(connection->epoll, operation, connection->fd, &event) ? -errno : 0;
+}
+
 /**
  * vici_connect() - connect with a server
  * @path: of its socket
+ * @epoll: descriptor to wait for it, see vici_ready()
  * @handler: called with every packet
  * @data: for @handler
  *
  * Return: the connection, or NULL with errno set.
  */
-struct vici_connection *vici_connect(const char *path, vici_handler_t handler, void *data)
+struct vici_connection *vici_connect(const char *path, int epoll, vici_handler_t handler,
+				     void *data)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct vici_connection *connection;
@@ -70,9 +87,16 @@ struct vici_connection *vici_connect(const char *path, vici_handler_t handler, v
 	}
 	connection = xcalloc(1, sizeof(*connection));
 	connection->fd = fd;
+	connection->epoll = epoll;
 	connection->handler = handler;
 	connection->data = data;
 	connection->in = xcalloc(1, HEAD_SIZE + VICI_SEGMENT_MAX);
+	err = watch(connection, EPOLL_CTL_ADD);
+	if (err) {
+		vici_disconnect(connection);
+		errno = -err;
+		return NULL;
+	}
 	return connection;
 }
 
@@ -90,25 +114,17 @@ void vici_disconnect(struct vici_connection *connection)
 }
 
 /**
- * vici_fd() - what to poll
- * @connection: a connection
+ * vici_ready() - which connection has something to be done
+ * @epoll: that connections were given
  *
- * Return: the file descriptor.
+ * Return: one for vici_process(), NULL: none.
  */
-int vici_fd(const struct vici_connection *connection)
+struct vici_connection *vici_ready(int epoll)
 {
-	return connection->fd;
-}
+	struct epoll_event event;
 
-/**
- * vici_events() - what to poll for
- * @connection: a connection
- *
- * Return: POLLIN, perhaps with POLLOUT.
- */
-short vici_events(const struct vici_connection *connection)
-{
-	return connection->out_len ? POLLIN | POLLOUT : POLLIN;
+	/* one only: the next may be gone when this one was dealt with */
+	return epoll_wait(epoll, &event, 1, 0) == 1 ? event.data.ptr : NULL;
 }
 
 static int handle(struct vici_connection *connection, const uint8_t *data, size_t len)
@@ -155,16 +171,19 @@ static int handle_all(struct vici_connection *connection)
 
 static int flush(struct vici_connection *connection)
 {
+	size_t before = connection->out_len;
 	ssize_t len;
 
-	if (!connection->out_len)
+	if (!before)
 		return 0;
-	len = send(connection->fd, connection->out, connection->out_len, MSG_NOSIGNAL);
-	if (len < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	connection->out_len -= len;
-	memmove(connection->out, connection->out + len, connection->out_len);
-	return 0;
+	len = send(connection->fd, connection->out, before, MSG_NOSIGNAL);
+	if (len < 0 && errno != EAGAIN && errno != EINTR)
+		return -errno;
+	if (len > 0) {
+		connection->out_len -= len;
+		memmove(connection->out, connection->out + len, connection->out_len);
+	}
+	return watch(connection, EPOLL_CTL_MOD);
 }
 
 /**
@@ -194,19 +213,23 @@ int vici_process(struct vici_connection *connection)
 }
 
 /**
- * vici_send() - send a request without content
+ * vici_send() - send a request
  * @connection: a connection
  * @type: VICI_CMD_REQUEST, VICI_EVENT_REGISTER or VICI_EVENT_UNREGISTER
  * @name: of the command or event
+ * @values: its content, names and values by turns, with NULL at the end; or NULL
  *
  * Return: 0, -ENOBUFS or what sending failed with.
  */
-int vici_send(struct vici_connection *connection, enum vici_packet type, const char *name)
+int vici_send(struct vici_connection *connection, enum vici_packet type, const char *name,
+	      const char *const *values)
 {
-	size_t len;
+	uint8_t *buf = connection->out + connection->out_len;
+	size_t size = OUT_SIZE - connection->out_len, len;
 
-	len = vici_packet_put(connection->out + connection->out_len,
-			      OUT_SIZE - connection->out_len, type, name);
+	len = vici_packet_put(buf, size, type, name);
+	for (; len && values && *values; values += 2)
+		len = vici_value_put(buf, size, len, values[0], values[1]);
 	if (!len)
 		return -ENOBUFS;
 	connection->out_len += len;

@@ -20,11 +20,12 @@ struct vici_connection;
 typedef void (*vici_handler_t)(enum vici_packet type, const char *name,
 			       const struct vici_message *message, void *data);
 
-struct vici_connection *vici_connect(const char *path, vici_handler_t handler, void *data);
+struct vici_connection *vici_connect(const char *path, int epoll, vici_handler_t handler,
+				     void *data);
 void vici_disconnect(struct vici_connection *connection);
-int vici_fd(const struct vici_connection *connection);
-short vici_events(const struct vici_connection *connection);
+struct vici_connection *vici_ready(int epoll);
 int vici_process(struct vici_connection *connection);
-int vici_send(struct vici_connection *connection, enum vici_packet type, const char *name);
+int vici_send(struct vici_connection *connection, enum vici_packet type, const char *name,
+	      const char *const *values);
 
 #endif /* TOKEND_VICI_CONNECTION_H */
