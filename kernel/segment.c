@@ -134,9 +134,12 @@ static struct sock *segment_listener(const struct arrival *arrival)
 /* Is it a connection that is there, rather than one that may be about to be? */
 static bool is_connection(const struct sock *sk)
 {
-	return sk && (1 << inet_sk_state_load(sk)) &
+	if (!sk || !((1 << READ_ONCE(sk->sk_state)) &
 		     (TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 | TCPF_CLOSE_WAIT |
-		      TCPF_LAST_ACK | TCPF_CLOSING);
+		      TCPF_LAST_ACK | TCPF_CLOSING)))
+		return false;
+	smp_acquire__after_ctrl_dep();	/* whoever put it there made its record before */
+	return true;
 }
 
 static enum ipsec_verdict in_turn(const struct ipsec_net *in,
@@ -214,12 +217,16 @@ static void hook_continue(struct sk_buff *skb, const struct nf_hook_state *at)
  * Does a segment of a connection pass without further ado? Nearly all do, most
  * of them because their connection has nothing to do with IPsec.
  */
-static __always_inline bool passes_in(const struct ipsec_net *in, const struct sk_buff *skb,
+static __always_inline bool passes_in(const struct net *net, const struct sk_buff *skb,
 				      const struct sock *sk)
 {
 	struct ipsec_connection *connection;
 	const struct ipsec_context *context;
+	const struct ipsec_net *in;
 
+	if (ipsec_connection_none(sk))
+		return !skb_sec_path(skb);
+	in = ipsec_net_rcu(net);
 	if (unlikely(!ipsec_connection_glance(in, sk, &connection)))
 		return false;
 	if (!connection)
@@ -235,7 +242,7 @@ static __always_inline bool demuxed_passes_in(const struct sk_buff *skb,
 {
 	if (ipsec_required_any(ipsec_net_rcu(state->net)))
 		return false;
-	if (!is_connection(skb->sk) || !passes_in(ipsec_net_rcu(state->net), skb, skb->sk))
+	if (!is_connection(skb->sk) || !passes_in(state->net, skb, skb->sk))
 		return false;
 	/* there will be no handshake that asks for it */
 	this_cpu_write(arrived.net, NULL);
@@ -337,7 +344,7 @@ static enum ipsec_verdict segment_arrives(struct sk_buff *skb, unsigned int offs
 	}
 	sk = is_connection(skb->sk) ? NULL : segment_socket(&arrival);
 	if (is_connection(sk) && !skb->sk && !skb->destructor &&
-	    !ipsec_required_any(arrival.in) && passes_in(arrival.in, skb, sk)) {
+	    !ipsec_required_any(arrival.in) && passes_in(state->net, skb, sk)) {
 		/* as early demux does it, so that TCP need not look for it once more */
 		this_cpu_write(arrived.net, NULL);
 		skb->sk = sk;
@@ -624,9 +631,12 @@ static noinline unsigned int segment_hook(struct sk_buff *skb,
 /* One hook for each place, so that most packets are done with in a few instructions. */
 static unsigned int hook_in4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	if (ip_hdr(skb)->protocol == IPPROTO_UDP ?
-	    !ipsec_required_any(ipsec_net_rcu(state->net)) :
-	    ip_hdr(skb)->protocol != IPPROTO_TCP || demuxed_passes_in(skb, state))
+	/* nearly always TCP if it has a socket already; any other protocol may pass as well */
+	if (demuxed_passes_in(skb, state))
+		return NF_ACCEPT;
+	if (ip_hdr(skb)->protocol != IPPROTO_TCP &&
+	    (ip_hdr(skb)->protocol != IPPROTO_UDP ||
+	     !ipsec_required_any(ipsec_net_rcu(state->net))))
 		return NF_ACCEPT;
 	return segment_hook(skb, state);
 }
@@ -635,7 +645,7 @@ static unsigned int hook_in6(void *priv, struct sk_buff *skb, const struct nf_ho
 {
 	u8 nexthdr = ipv6_hdr(skb)->nexthdr;
 
-	if (nexthdr == IPPROTO_ESP || (nexthdr == IPPROTO_TCP && demuxed_passes_in(skb, state)))
+	if (nexthdr == IPPROTO_TCP ? demuxed_passes_in(skb, state) : nexthdr == IPPROTO_ESP)
 		return NF_ACCEPT;
 	return segment_hook(skb, state);
 }
@@ -643,14 +653,17 @@ static unsigned int hook_in6(void *priv, struct sk_buff *skb, const struct nf_ho
 static __always_inline bool passes_out(const struct sk_buff *skb,
 				       const struct nf_hook_state *state)
 {
-	const struct ipsec_net *in = ipsec_net_rcu(state->net);
 	struct ipsec_connection *connection;
 	const struct ipsec_context *context;
+	const struct ipsec_net *in;
 
 	if (!skb->sk)
 		return true;
-	if (ipsec_required_any(in) || ipsec_required_remnant(skb->sk))
+	if (ipsec_required_any(ipsec_net_rcu(state->net)) || ipsec_required_remnant(skb->sk))
 		return false;
+	if (ipsec_connection_none(skb->sk))
+		return true;
+	in = ipsec_net_rcu(state->net);
 	if (unlikely(!ipsec_connection_glance(in, skb->sk, &connection)))
 		return false;
 	if (!connection)

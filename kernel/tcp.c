@@ -18,6 +18,14 @@
 #include "require.h"
 #include "tcp.h"
 
+atomic_t ipsec_connection_tally[1 << IPSEC_TALLY_BITS];
+
+/* A record is counted for as long as anybody may find it. */
+static void connection_count(const struct ipsec_connection *connection, int change)
+{
+	atomic_add(change, &ipsec_connection_tally[hash_ptr(connection->sk, IPSEC_TALLY_BITS)]);
+}
+
 static u32 connection_key_hash(const void *sk, u32 len, u32 seed)
 {
 	return ipsec_connection_hash(sk, seed);
@@ -87,9 +95,11 @@ struct ipsec_connection *ipsec_connection_create(struct ipsec_net *in, struct so
 	connection->required = ipsec_required_any(in) && ipsec_required_find(in, sk);
 	connection->epoch = sk->sk_protocol == IPPROTO_UDP ? sk->sk_txhash : 0;
 	connection->now = state == IPSEC_CONNECTION_CLEAR ? IPSEC_NOW_CLEAR : IPSEC_NOW_UNKNOWN;
+	connection_count(connection, 1);
 	err = rhashtable_lookup_insert_key(&in->connections, sk, &connection->node,
 					   connection_params);
 	if (err) {
+		connection_count(connection, -1);
 		kfree(connection);
 		if (err == -EEXIST)
 			return NULL;
@@ -194,6 +204,7 @@ void ipsec_connection_remove(struct ipsec_net *in, struct ipsec_connection *conn
 	spin_unlock_bh(&in->lock);
 	if (err)
 		return;
+	connection_count(connection, -1);
 	ipsec_connection_set(in, connection, IPSEC_CONNECTION_UNKNOWN, NULL);
 	kfree_rcu(connection, rcu);
 }
@@ -283,6 +294,7 @@ static void connection_free(void *object, void *unused)
 {
 	struct ipsec_connection *connection = object;
 
+	connection_count(connection, -1);
 	kfree(connection->backlog);
 	kfree(connection);
 }

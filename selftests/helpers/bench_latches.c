@@ -14,26 +14,10 @@
 
 #include "bench_slab.h"
 #include "bench_stats.h"
-#include "bench_tun.h"
 #include "enter.h"
-
-#define BATCH		250
-#define PER_PEER	50000	/* a multiple of BATCH */
-#define FIRST_PORT	10000
+#include "tun_flows.h"
 
 static bool loaded;
-
-static void sysctl(const char *name, const char *value)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
-	fd = open(path, O_WRONLY);
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		err(1, "%s", path);
-	close(fd);
-}
 
 /* What the kernel still has to do with things that are gone, or just made. */
 static void settle(void)
@@ -72,34 +56,11 @@ static void check_latches(uint64_t wanted)
 		     (unsigned long long)wanted);
 }
 
-/* Connections from @first on, all of them at once. */
 static void open_batch(unsigned int first)
 {
 	struct flow flow[BATCH];
-	const struct tcphdr *tcp;
-	struct packet answer;
-	unsigned int i;
-	size_t size;
 
-	for (i = 0; i < BATCH; i++) {
-		flow[i] = (struct flow) {
-			.peer = first / PER_PEER,
-			.port = FIRST_PORT + first % PER_PEER + i,
-			.spi = SPI(first / PER_PEER),
-			.seq = 1000,
-		};
-		inject_tcp(&flow[i], TH_SYN);
-	}
-	usleep(1000);
-	for (i = 0; i < BATCH; i++) {
-		tcp = tun_tcp(&answer, &size);
-		if (!tcp || !tcp->syn || tcp->dest != htons(flow[i].port))
-			errx(1, "no SYN-ACK to connection %u", first + i);
-		flow[i].seq++;
-		flow[i].ack = ntohl(tcp->seq) + 1;
-	}
-	for (i = 0; i < BATCH; i++)
-		inject_tcp(&flow[i], TH_ACK);
+	flows_open(flow, first);
 	usleep(1000);
 	tun_drain();
 }
