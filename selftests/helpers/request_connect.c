@@ -93,13 +93,16 @@ static void serve(const struct sockaddr_storage *addr, socklen_t size)
 	if (bind(fd, (const struct sockaddr *)addr, size) || (!datagrams && listen(fd, 1024)))
 		die("bind");
 	for (;;) {
-		peer = datagrams ? fd : accept(fd, NULL, NULL);
-		if (datagrams)
+		if (datagrams) {
 			echo_datagram(fd);
-		else if (peer >= 0 && !fork())
-			return echo_stream(peer);
-		else
-			close(peer);
+			continue;
+		}
+		peer = accept(fd, NULL, NULL);
+		if (peer >= 0 && !fork()) {
+			echo_stream(peer);
+			exit(EXIT_SUCCESS);
+		}
+		close(peer);
 	}
 }
 
