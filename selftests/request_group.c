@@ -135,7 +135,7 @@ static void owner(void)
 
 /* ------------------------------------------------- one directory for another */
 
-static volatile bool flipping;
+static _Atomic bool flipping;
 static int flip_target, flip_own, flip_root;
 
 /* The number is that of the one directory now, and of the other one then. */

@@ -9,17 +9,17 @@
 #include <linux/netlink.h>
 #include <sys/wait.h>
 
-static int rmmod(void)
+static int unload(void)
 {
 	return system("rmmod ipsec_token 2>/dev/null") ? -1 : 0;
 }
 
 /* Some things end a little later. */
-static int rmmod_soon(void)
+static int unload_soon(void)
 {
 	int i;
 
-	for (i = 0; i < 100 && rmmod(); i++)
+	for (i = 0; i < 100 && unload(); i++)
 		usleep(100000);
 	return i < 100 ? 0 : -1;
 }
@@ -212,8 +212,8 @@ static void test_users(void)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		struct ipsec *handle;
 		_Alignas(8) char buf[256];
+		struct ipsec *handle;
 		struct nlmsghdr *nlh;
 		struct nlattr *attr;
 		int fd, ret;
@@ -266,14 +266,14 @@ static void test_module(void)
 	enter("left");
 	tcp = socket(AF_INET, SOCK_STREAM, 0);
 	EXPECT(ipsec_request_apply(request, tcp), 0);
-	EXPECT(rmmod(), -1);
+	EXPECT(unload(), -1);
 	udp = socket(AF_INET6, SOCK_DGRAM, 0);
 	EXPECT(ipsec_request_apply(request, udp), 0);
 	close(tcp);
 	usleep(200000);
-	EXPECT(rmmod(), -1);
+	EXPECT(unload(), -1);
 	close(udp);
-	EXPECT(rmmod_soon(), 0);
+	EXPECT(unload_soon(), 0);
 	load();
 	report("the module stays as long as there is a socket with a request");
 
@@ -289,7 +289,7 @@ static void test_module(void)
 	agent_close();
 	ipsec_close(ipsec);
 	ipsec = NULL;
-	EXPECT(rmmod_soon(), 0);
+	EXPECT(unload_soon(), 0);
 	load();
 	report("a negotiation that is under way does not hold it");
 	ipsec_request_free(request);
@@ -298,8 +298,8 @@ static void test_module(void)
 static void test_namespace(void)
 {
 	struct ipsec_request *request = request_new("privacy");
+	int i, status;
 	pid_t pid;
-	int i;
 
 	for (i = 0; i < 20; i++) {
 		fflush(stdout);
@@ -319,15 +319,11 @@ static void test_namespace(void)
 			sendto(udp, "x", 1, 0, (struct sockaddr *)&to, sizeof(to));
 			_exit(0);
 		}
-		{
-			int status;
-
-			if (waitpid(pid, &status, 0) != pid || status)
-				complain("# namespace %d: status 0x%x\n", i, status);
-		}
+		if (waitpid(pid, &status, 0) != pid || status)
+			complain("# namespace %d: status 0x%x\n", i, status);
 	}
 	ipsec_request_free(request);
-	EXPECT(rmmod_soon(), 0);
+	EXPECT(unload_soon(), 0);
 	load();
 	report("namespaces go, with all that is required in them");
 }
@@ -345,6 +341,6 @@ int main(void)
 	test_users();
 	test_module();
 	test_namespace();
-	rmmod_soon();
+	unload_soon();
 	ksft_finished();
 }

@@ -50,11 +50,11 @@ static pid_t storm_begin(void)
 	if (setpgid(0, 0))
 		_exit(1);
 	for (;;)
-		shell("IPSEC_KIND=esp-gcm IPSEC_LEVEL=use; i=0; while [ $((i++)) -lt 50 ]; do "
+		shell("IPSEC_KIND=esp-gcm IPSEC_LEVEL=use; "
 		      "left $IP xfrm policy flush; "
 		      "{ ipsec_policy in rl; ipsec_policy out lr; } | left $IP -batch -; "
 		      "left $IP xfrm state flush; "
-		      "{ ipsec_sas add rl; ipsec_sas add lr; } | left $IP -batch -; done");
+		      "{ ipsec_sas add rl; ipsec_sas add lr; } | left $IP -batch -");
 }
 
 static void storm_end(pid_t pid)

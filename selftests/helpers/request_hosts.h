@@ -239,9 +239,9 @@ static inline void bind_identity(uint32_t spi, uint8_t who, int method)
 
 	module();
 	for (to = 0; to < 2; to++) {
+		_Alignas(8) char buf[512];
 		const struct sockaddr_storage *address = to ? &right : &left;
 		uint8_t value[IPSEC_ITOKEN_SIZE];
-		_Alignas(8) char buf[512];
 		struct nlmsghdr *nlh;
 		struct nlattr *nest;
 
@@ -350,8 +350,8 @@ static inline bool asked_of(const struct nlmsghdr *nlh, struct asked *asked)
 /* How often it was asked, within so many milliseconds, and what for the last time. */
 static inline int agent_asked(struct asked *asked, int milliseconds)
 {
-	struct pollfd poll_fd = { .fd = mnl_socket_get_fd(agent), .events = POLLIN };
 	_Alignas(8) static char buf[65536];
+	struct pollfd poll_fd = { .fd = mnl_socket_get_fd(agent), .events = POLLIN };
 	const struct nlmsghdr *nlh;
 	int count = 0, left_over;
 	ssize_t size;
