@@ -306,7 +306,8 @@ static void put_peer(struct nlmsghdr *nlh, const struct ipsec_request *request)
 	for (i = 0; i <= IPSEC_IDENTITY_A_MAX; i++)
 		if (request->peer[i])
 			mnl_attr_put_strz(nlh, i, request->peer[i]);
-	if (mnl_attr_get_payload_len(nest))
+	/* its length is not set before its end */
+	if (mnl_nlmsg_get_payload_tail(nlh) != mnl_attr_get_payload(nest))
 		mnl_attr_nest_end(nlh, nest);
 	else
 		mnl_attr_nest_cancel(nlh, nest);

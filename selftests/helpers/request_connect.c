@@ -90,16 +90,19 @@ static void serve(const struct sockaddr_storage *addr, socklen_t size)
 	int on = 1, peer;
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, (const struct sockaddr *)addr, size) || (!datagrams && listen(fd, 16)))
+	if (bind(fd, (const struct sockaddr *)addr, size) || (!datagrams && listen(fd, 1024)))
 		die("bind");
 	for (;;) {
-		peer = datagrams ? fd : accept(fd, NULL, NULL);
-		if (datagrams)
+		if (datagrams) {
 			echo_datagram(fd);
-		else if (peer >= 0 && !fork())
-			return echo_stream(peer);
-		else
-			close(peer);
+			continue;
+		}
+		peer = accept(fd, NULL, NULL);
+		if (peer >= 0 && !fork()) {
+			echo_stream(peer);
+			exit(EXIT_SUCCESS);
+		}
+		close(peer);
 	}
 }
 
@@ -124,7 +127,7 @@ static bool exchange(int fd)
 	do {
 		if (send(fd, line, sizeof(line), MSG_NOSIGNAL) < 0)
 			return false;
-		if (comes_back(fd, datagrams ? 300 : 5000))
+		if (comes_back(fd, datagrams ? 300 : 30000))
 			return true;
 		if (errno != ETIMEDOUT)
 			return false;

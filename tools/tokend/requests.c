@@ -354,9 +354,9 @@ static const char *why_not(enum ipsec_request_reason reason)
 {
 	switch (reason) {
 	case IPSEC_REQUEST_REASON_METHOD:
-		return "is authenticated otherwise";
+		return "a connection is authenticated otherwise";
 	case IPSEC_REQUEST_REASON_IDENTITY:
-		return "is for somebody else";
+		return "a connection is for somebody else";
 	default:
 		return "no connection fits";
 	}
