@@ -180,7 +180,7 @@ static bool backlog_refuses(struct ipsec_net *in, struct ipsec_connection *conne
 	const struct ipsec_context *seen = NULL;
 
 	if (!ipsec_connection_latched(connection) ||
-	    READ_ONCE(in->latch_mode) == IPSEC_LATCH_OFF ||
+	    ipsec_latch_mode(in, connection) == IPSEC_LATCH_OFF ||
 	    (!segment->unknown && segment->id == connection->context->id))
 		return false;
 	if (segment->unknown) {

@@ -187,7 +187,7 @@ static void latch_break(struct ipsec_net *in, struct ipsec_connection *connectio
 	WRITE_ONCE(connection->broken, reason);
 	ipsec_count(in, IPSEC_COUNT_LATCH_BROKEN);
 	if (READ_ONCE(connection->flags) & IPSEC_LATCH_F_RESET &&
-	    READ_ONCE(in->latch_mode) == IPSEC_LATCH_ENFORCE)
+	    ipsec_latch_mode(in, connection) == IPSEC_LATCH_ENFORCE)
 		schedule_work(&in->latch_reset);
 }
 
@@ -223,14 +223,16 @@ enum ipsec_verdict ipsec_latch_refused(struct ipsec_net *in,
 		latch_break(in, connection, reason);
 	if (__ratelimit(&in->latch_events))
 		ipsec_event_latch(in, connection, seen);
-	return READ_ONCE(in->latch_mode) == IPSEC_LATCH_REPORT ? IPSEC_VERDICT_PASS :
-								 IPSEC_VERDICT_REFUSE;
+	return ipsec_latch_mode(in, connection) == IPSEC_LATCH_REPORT ? IPSEC_VERDICT_PASS :
+									IPSEC_VERDICT_REFUSE;
 }
 
 /* Where nothing is refused, nothing needs to wait. */
-static enum ipsec_verdict wait_or_pass(struct ipsec_net *in, enum ipsec_verdict verdict)
+static enum ipsec_verdict wait_or_pass(struct ipsec_net *in,
+				       const struct ipsec_connection *connection,
+				       enum ipsec_verdict verdict)
 {
-	if (verdict == IPSEC_VERDICT_WAIT && READ_ONCE(in->latch_mode) == IPSEC_LATCH_REPORT)
+	if (verdict == IPSEC_VERDICT_WAIT && ipsec_latch_mode(in, connection) == IPSEC_LATCH_REPORT)
 		return IPSEC_VERDICT_PASS;
 	return verdict;
 }
@@ -290,7 +292,7 @@ enum ipsec_verdict ipsec_latch_in(struct ipsec_net *in, struct ipsec_connection 
 	enum ipsec_verdict verdict;
 
 	if (!ipsec_connection_latched(connection) ||
-	    READ_ONCE(in->latch_mode) == IPSEC_LATCH_OFF) {
+	    ipsec_latch_mode(in, connection) == IPSEC_LATCH_OFF) {
 		connection_now(connection, &next, seen);
 		return IPSEC_VERDICT_PASS;
 	}
@@ -298,7 +300,8 @@ enum ipsec_verdict ipsec_latch_in(struct ipsec_net *in, struct ipsec_connection 
 			    same_identity(own, seen)))
 		verdict = IPSEC_VERDICT_PASS;
 	else
-		verdict = wait_or_pass(in, judge_otherwise(in, connection, &next, seen));
+		verdict = wait_or_pass(in, connection,
+				       judge_otherwise(in, connection, &next, seen));
 	if (verdict == IPSEC_VERDICT_WAIT && wait)
 		return verdict;
 	if (verdict == IPSEC_VERDICT_PASS) {
@@ -352,7 +355,7 @@ enum ipsec_verdict ipsec_latch_out(struct ipsec_net *in, struct ipsec_connection
 	bool mirrored;
 
 	if (!ipsec_connection_latched(connection) ||
-	    READ_ONCE(in->latch_mode) == IPSEC_LATCH_OFF)
+	    ipsec_latch_mode(in, connection) == IPSEC_LATCH_OFF)
 		return IPSEC_VERDICT_PASS;
 	if (seen == READ_ONCE(connection->out) && !seen == !own &&
 	    (seen == own || same_identity(own, seen))) {
@@ -368,8 +371,8 @@ enum ipsec_verdict ipsec_latch_out(struct ipsec_net *in, struct ipsec_connection
 			   ipsec_relation_present(in, own, IPSEC_DIRECTION_OUT);
 		spin_lock_bh(&in->lock);
 		if (connection->context)
-			verdict = wait_or_pass(in, judge_sent(in, connection, seen,
-							      mirrored));
+			verdict = wait_or_pass(in, connection,
+					       judge_sent(in, connection, seen, mirrored));
 		spin_unlock_bh(&in->lock);
 	}
 	if (verdict == IPSEC_VERDICT_WAIT && wait)

@@ -75,4 +75,19 @@ static inline bool ipsec_latch_out_usual(const struct ipsec_connection *connecti
 	       !READ_ONCE(connection->broken);
 }
 
+/**
+ * ipsec_latch_mode - what to do with what does not match a latch
+ * @in: where
+ * @connection: the connection
+ *
+ * What the administrator has chosen does not take from what was required.
+ *
+ * Return: enum ipsec_latch_mode.
+ */
+static inline u8 ipsec_latch_mode(const struct ipsec_net *in,
+				  const struct ipsec_connection *connection)
+{
+	return unlikely(connection->required) ? IPSEC_LATCH_ENFORCE : READ_ONCE(in->latch_mode);
+}
+
 #endif /* _IPSEC_LATCH_H */

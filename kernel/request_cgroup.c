@@ -115,14 +115,16 @@ static bool is_inside(struct cgroup *cgroup)
 	return inside;
 }
 
-static bool is_owner(int fd)
+/* What the caller has put there meanwhile in place of @cgroup does not count. */
+static bool is_owner(int fd, const struct cgroup *cgroup)
 {
 	struct fd f = fdget(fd);
 	bool owner;
 
 	if (!f.file)
 		return false;
-	owner = inode_owner_or_capable(file_mnt_user_ns(f.file), file_inode(f.file));
+	owner = file_inode(f.file)->i_private == cgroup->kn &&
+		inode_owner_or_capable(file_mnt_user_ns(f.file), file_inode(f.file));
 	fdput(f);
 	return owner;
 }
@@ -221,7 +223,7 @@ int ipsec_request_cgroup_set(int fd, struct ipsec_request *request,
 	if (!is_inside(cgroup)) {
 		NL_SET_ERR_MSG(extack, "the caller is not part of the control group");
 		err = -EPERM;
-	} else if (!is_owner(fd)) {
+	} else if (!is_owner(fd, cgroup)) {
 		NL_SET_ERR_MSG(extack, "the caller does not own the control group");
 		err = -EPERM;
 	} else {

@@ -412,6 +412,52 @@ enum ipsec_verdict ipsec_required_out(struct ipsec_net *in, struct ipsec_require
 }
 
 /**
+ * ipsec_required_other - is it of a kind that a request can't be set for
+ * @sk: a full socket
+ *
+ * Its control group may be under one all the same.
+ *
+ * Return: whether it is neither TCP nor UDP, and not the kernel's.
+ */
+bool ipsec_required_other(const struct sock *sk)
+{
+	return ipsec_request_cgroups_any() && sk->sk_net_refcnt && !is_supported(sk);
+}
+
+/**
+ * ipsec_required_other_out - may a packet leave a socket of another kind
+ * @in: where
+ * @sk: the socket, see ipsec_required_other()
+ * @skb: the packet, with its route
+ * @seen: as in ipsec_required_out()
+ *
+ * Nothing is kept of it: it is not told why, and nothing is negotiated for it.
+ *
+ * Context: any but hard interrupts, under RCU.
+ * Return: what to do with it.
+ */
+enum ipsec_verdict ipsec_required_other_out(struct ipsec_net *in, const struct sock *sk,
+					    const struct sk_buff *skb,
+					    struct ipsec_context *seen)
+{
+	struct ipsec_request *request[IPSEC_REQUEST_CGROUP_DEPTH];
+	unsigned int count = ipsec_request_cgroup_of(sk, request);
+	const struct dst_entry *dst = skb_dst(skb);
+	bool met = true, open, loopback = dst && dst->dev->flags & IFF_LOOPBACK;
+
+	while (count--) {
+		if (!(loopback && request[count]->flags & IPSEC_REQUEST_F_LOOPBACK) &&
+		    ipsec_request_judge(in, request[count], seen, &open))
+			met = false;
+		ipsec_request_put(request[count]);
+	}
+	if (met)
+		return IPSEC_VERDICT_PASS;
+	ipsec_count(in, IPSEC_COUNT_REQUEST_REFUSED_OUT);
+	return IPSEC_VERDICT_REFUSE;
+}
+
+/**
  * ipsec_required_error - what sending a packet that was refused ends with
  * @in: where
  * @skb: the packet
@@ -480,7 +526,12 @@ static unsigned long required_timeout(const struct ipsec_required *required)
 static void connect_begins(struct ipsec_required *required)
 {
 	unsigned long timeout = required_timeout(required);
+	char *text = NULL;
 
+	spin_lock_bh(&required->lock);
+	swap(required->text, text);	/* it was about the last attempt */
+	spin_unlock_bh(&required->lock);
+	kfree(text);
 	WRITE_ONCE(required->state, IPSEC_REQUEST_PENDING);
 	WRITE_ONCE(required->reason, IPSEC_REQUEST_REASON_NONE);
 	WRITE_ONCE(required->failed, IPSEC_REQUEST_REASON_NONE);
@@ -636,8 +687,11 @@ static int may_change(const struct sock *sk, const struct ipsec_required *requir
 {
 	if (required && required->accepted)
 		return -EPERM;
+	if (is_tcp(sk) && sk->sk_state != TCP_CLOSE && sk->sk_state != TCP_LISTEN)
+		/* what was accepted has its listener's backlog, which others have not */
+		return sk->sk_state != TCP_SYN_SENT && sk->sk_max_ack_backlog ? -EPERM : -EISCONN;
 	if (is_tcp(sk))
-		return sk->sk_state == TCP_CLOSE || sk->sk_state == TCP_LISTEN ? 0 : -EISCONN;
+		return 0;
 	return sk->sk_state == TCP_ESTABLISHED ? -EISCONN : 0;
 }
 

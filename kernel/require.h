@@ -8,6 +8,9 @@
 #include <linux/rhashtable.h>
 #include <linux/sockptr.h>
 #include <linux/workqueue.h>
+#include <net/inet_sock.h>
+#include <net/sock.h>
+#include <net/tcp_states.h>
 
 #include "latch.h"
 #include "netns.h"
@@ -82,6 +85,23 @@ static __always_inline bool ipsec_required_any(const struct ipsec_net *in)
 	       (atomic_read(&in->required.nelems) || ipsec_request_cgroups_any());
 }
 
+/**
+ * ipsec_required_remnant - is it a TCP socket that has come to its end
+ * @sk: any socket
+ *
+ * What was required of it nobody knows any more, while its packets may still wait
+ * somewhere. Nobody waits for them.
+ *
+ * Return: whether it is, and something is, or was, required of any socket.
+ */
+static __always_inline bool ipsec_required_remnant(const struct sock *sk)
+{
+	/* the state first: others than full sockets have not got the rest */
+	return static_branch_unlikely(&ipsec_required_used) &&
+	       inet_sk_state_load(sk) == TCP_CLOSE && sk->sk_protocol == IPPROTO_TCP &&
+	       sk->sk_type == SOCK_STREAM && sock_flag(sk, SOCK_DEAD);
+}
+
 struct ipsec_required *ipsec_required_find(struct ipsec_net *in, const struct sock *sk);
 struct ipsec_required *ipsec_required_of(struct ipsec_net *in, struct sock *sk);
 struct ipsec_required *ipsec_required_child(const struct ipsec_required *listener);
@@ -95,6 +115,10 @@ enum ipsec_verdict ipsec_required_in(struct ipsec_net *in, struct ipsec_required
 enum ipsec_verdict ipsec_required_out(struct ipsec_net *in, struct ipsec_required *required,
 				      const struct sk_buff *skb, struct ipsec_context *seen,
 				      bool wait);
+bool ipsec_required_other(const struct sock *sk);
+enum ipsec_verdict ipsec_required_other_out(struct ipsec_net *in, const struct sock *sk,
+					    const struct sk_buff *skb,
+					    struct ipsec_context *seen);
 int ipsec_required_error(struct ipsec_net *in, const struct sk_buff *skb);
 bool ipsec_required_datagram(struct sock *sk, const struct sk_buff *skb);
 void ipsec_required_step(struct ipsec_net *in, struct sock *sk, int old, int new);

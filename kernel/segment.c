@@ -475,6 +475,15 @@ static bool comes_by_again(const struct net_device *dev)
 	       !strcmp(kind, "vti") || !strcmp(kind, "vti6");
 }
 
+/* If it comes by again, is that in this namespace, where it is seen? */
+static bool comes_by_here(const struct nf_hook_state *state)
+{
+	const struct rtnl_link_ops *ops = state->out->rtnl_link_ops;
+
+	return !ops || !ops->get_link_net ||
+	       net_eq(ops->get_link_net(state->out), state->net);
+}
+
 static enum ipsec_verdict segment_leaves(struct sk_buff *skb, struct sock *sk,
 					 const struct nf_hook_state *state, enum turn turn)
 {
@@ -483,18 +492,25 @@ static enum ipsec_verdict segment_leaves(struct sk_buff *skb, struct sock *sk,
 	struct ipsec_required *required = NULL;
 	enum ipsec_verdict verdict;
 	struct ipsec_context *context;
-	bool latched;
+	bool latched, other = false;
 
-	if (ipsec_required_any(in))
+	if (ipsec_required_remnant(sk))
+		return IPSEC_VERDICT_REFUSE;
+	if (ipsec_required_any(in)) {
 		required = ipsec_required_of(in, sk);
+		other = !required && ipsec_required_other(sk);
+	}
 	if (IS_ERR(required))
 		return IPSEC_VERDICT_REFUSE;
 	latched = connection && ipsec_connection_latched(connection);
-	if (!latched && !required)
+	if (!latched && !required && !other)
 		return IPSEC_VERDICT_PASS;
 	context = ipsec_secpath_outbound(in, skb);
 	if (!context && comes_by_again(state->out))
-		return IPSEC_VERDICT_PASS;
+		return (required || other) && !comes_by_here(state) ? IPSEC_VERDICT_REFUSE :
+								      IPSEC_VERDICT_PASS;
+	if (other)
+		return ipsec_required_other_out(in, sk, skb, context);
 	if (required) {
 		verdict = ipsec_required_out(in, required, skb, context, turn != TURN_LAST);
 		if (verdict != IPSEC_VERDICT_PASS || !latched)
@@ -511,7 +527,8 @@ static struct sock *sender(const struct sk_buff *skb, const struct nf_hook_state
 	struct sock *sk = skb->sk;
 
 	if (!sk || !net_eq(sock_net(sk), state->net) ||
-	    (!atomic_read(&in->latched) && !ipsec_required_any(in)))
+	    (!atomic_read(&in->latched) && !ipsec_required_any(in) &&
+	     !ipsec_required_remnant(sk)))
 		return NULL;
 	/* a SYN-ACK is the listener's */
 	if (sk->sk_state == TCP_NEW_SYN_RECV)
@@ -632,7 +649,7 @@ static __always_inline bool passes_out(const struct sk_buff *skb,
 
 	if (!skb->sk)
 		return true;
-	if (ipsec_required_any(in))
+	if (ipsec_required_any(in) || ipsec_required_remnant(skb->sk))
 		return false;
 	if (unlikely(!ipsec_connection_glance(in, skb->sk, &connection)))
 		return false;

@@ -15,6 +15,7 @@
 #include "handle.h"
 #include "handshake.h"
 #include "netns.h"
+#include "require.h"
 #include "tcp.h"
 
 static u32 connection_key_hash(const void *sk, u32 len, u32 seed)
@@ -83,6 +84,7 @@ struct ipsec_connection *ipsec_connection_create(struct ipsec_net *in, struct so
 
 	connection->sk = sk;
 	connection->state = state;
+	connection->required = ipsec_required_any(in) && ipsec_required_find(in, sk);
 	connection->epoch = sk->sk_protocol == IPPROTO_UDP ? sk->sk_txhash : 0;
 	connection->now = state == IPSEC_CONNECTION_CLEAR ? IPSEC_NOW_CLEAR : IPSEC_NOW_UNKNOWN;
 	err = rhashtable_lookup_insert_key(&in->connections, sk, &connection->node,

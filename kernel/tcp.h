@@ -39,6 +39,7 @@ enum ipsec_connection_state {
  * @broken: the latch is broken: enum ipsec_latch_reason, or 0
  * @reason: enum ipsec_latch_reason of the last packet that did not match
  * @refused: how many did not
+ * @required: something is required of its socket: refuse, whatever the mode is
  * @epoch: which connection of a datagram socket it is; 0: TCP
  * @context: held; of the connection or of its accepted SYN
  * @latch: a successor of @context that is received under now, held; or NULL
@@ -60,6 +61,7 @@ struct ipsec_connection {
 	u8 flags;
 	u8 broken;
 	u8 reason;
+	bool required;
 	u32 refused;
 	u32 epoch;
 	struct ipsec_context *context;

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is required of a control group: it holds for all sockets of the programs in
+ * it, of whatever kind. Only who owns a group can require something of it, however
+ * they try.
+ */
+#include "helpers/request_hosts.h"
+
+#include <netinet/ip_icmp.h>
+#include <pthread.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define ROOT	"/tmp/cgroup"
+#define NOBODY	65534
+
+#ifndef IPPROTO_UDPLITE
+#define IPPROTO_UDPLITE	136
+#endif
+
+static int server;
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		err(1, "%s", path);
+	close(fd);
+}
+
+static int open_group(const char *name)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), ROOT "/%s", name);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		err(1, "%s", path);
+	return fd;
+}
+
+static void make_group(const char *name, uid_t owner)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), ROOT "/%s", name);
+	if (mkdir(path, 0755) && errno != EEXIST)
+		err(1, "%s", path);
+	if (chown(path, owner, owner))
+		err(1, "%s", path);
+}
+
+static void join(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), ROOT "/%s/cgroup.procs", name);
+	write_file(path, "0");
+}
+
+/* As this user, require something of a group. */
+static int require_fd(int fd, const struct ipsec_request *request)
+{
+	struct ipsec *handle;
+	int ret;
+
+	ret = ipsec_open(&handle);
+	if (ret)
+		return ret;
+	ret = ipsec_request_cgroup(handle, request, fd);
+	ipsec_close(handle);
+	return ret;
+}
+
+static int require(const char *name, const char *words)
+{
+	struct ipsec_request *request = request_new(words);
+	int fd = open_group(name), ret = require_fd(fd, request);
+
+	close(fd);
+	ipsec_request_free(request);
+	return ret;
+}
+
+/* Run it in a process of its own, of this user and in this group. */
+static void in_group(const char *name, uid_t uid, void (*function)(void))
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		err(1, "fork");
+	if (!pid) {
+		join(name);
+		enter("left");
+		*wrong = '\0';
+		if (uid && (setgid(uid) || setuid(uid)))
+			err(1, "setuid");
+		function();
+		fputs(wrong, stdout);
+		fflush(stdout);
+		_exit(!!*wrong);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status))
+		complain("# a process in %s failed\n", name);
+}
+
+static void not_owner(void)
+{
+	EXPECT(require("", "privacy"), -EPERM);		/* of which it is part */
+	EXPECT(require("other", "privacy"), -EPERM);
+	EXPECT(require("foreign", "privacy"), -EPERM);
+}
+
+static void owner(void)
+{
+	int fd = open("/tmp", O_RDONLY | O_DIRECTORY);
+
+	struct ipsec_request *request = request_new("privacy");
+
+	EXPECT(require_fd(-1, request), -EBADF);
+	EXPECT(require_fd(fd, request), -EBADF);
+	close(fd);
+	EXPECT(require("mine", "privacy"), 0);
+	EXPECT(require("mine", "privacy"), 0);		/* the very same */
+	EXPECT(require("mine", ""), -EEXIST);
+	EXPECT(require("mine", "privacy,integrity"), -EEXIST);
+	ipsec_request_free(request);
+}
+
+/* ------------------------------------------------- one directory for another */
+
+static _Atomic bool flipping;
+static int flip_target, flip_own, flip_root;
+
+/* The number is that of the one directory now, and of the other one then. */
+static void *flip(void *unused)
+{
+	(void)unused;
+	while (flipping) {
+		dup2(flip_root, flip_target);
+		dup2(flip_own, flip_target);
+	}
+	return NULL;
+}
+
+static void race(void)
+{
+	struct ipsec_request *request = request_new("integrity");
+	pthread_t thread;
+	double end;
+	int tries = 0, refused = 0, ret;
+
+	flip_own = open_group("mine");
+	flip_root = open_group("");
+	flip_target = dup(flip_own);
+	flipping = true;
+	if (pthread_create(&thread, NULL, flip, NULL))
+		errx(1, "thread");
+	for (end = now() + 10; now() < end; tries++) {
+		ret = require_fd(flip_target, request);
+		refused += ret == -EPERM;
+		/* its own has another request, and that of all is not its own */
+		if (ret != -EPERM && ret != -EEXIST && ret != -EBADF) {
+			EXPECT(ret, -EPERM);
+			break;
+		}
+	}
+	flipping = false;
+	pthread_join(thread, NULL);
+	printf("# %d tries, %d of them were refused for the owner\n", tries, refused);
+	EXPECT(refused > 0, 1);
+	ipsec_request_free(request);
+}
+
+/* -------------------------------------------------------------- what is sent */
+
+static int send_kind(int type, int protocol)
+{
+	struct icmphdr echo = { .type = family == AF_INET ? ICMP_ECHO : 128 };
+	struct sockaddr_storage to = right;
+	int fd, ret;
+
+	fd = socket(family, type, protocol);
+	if (fd < 0)
+		return -errno;
+	ret = sendto(fd, &echo, sizeof(echo), 0, (struct sockaddr *)&to, length) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static void sends_nothing(void)
+{
+	int icmp = family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6, fd;
+	struct ipsec_request *request = request_new("integrity");
+	struct ipsec_request_status status;
+
+	fd = socket(family, SOCK_STREAM, 0);
+	EXPECT(connect(fd, (struct sockaddr *)&right, length) ? errno : 0, ENOKEY);
+	status = status_of(fd);
+	EXPECT(status.state, IPSEC_REQUEST_FAILED);
+	EXPECT(status.reason, IPSEC_REQUEST_REASON_NO_SA);
+	/* its own comes on top */
+	EXPECT(ipsec_request_apply(request, fd), 0);
+	EXPECT(connect(fd, (struct sockaddr *)&right, length) ? errno : 0, ENOKEY);
+	EXPECT(ipsec_request_apply(NULL, fd), 0);
+	EXPECT(connect(fd, (struct sockaddr *)&right, length) ? errno : 0, ENOKEY);
+	close(fd);
+	EXPECT(send_kind(SOCK_DGRAM, IPPROTO_UDP) != 0, 1);
+	EXPECT(send_kind(SOCK_DGRAM, IPPROTO_UDPLITE) != 0, 1);
+	EXPECT(send_kind(SOCK_DGRAM, icmp) != 0, 1);
+	ipsec_request_free(request);
+}
+
+static void sends_all(void)
+{
+	int icmp = family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+
+	EXPECT(send_kind(SOCK_DGRAM, IPPROTO_UDP), 0);
+	EXPECT(send_kind(SOCK_DGRAM, IPPROTO_UDPLITE), 0);
+	EXPECT(send_kind(SOCK_DGRAM, icmp), 0);
+}
+
+static int seen_of_all(void)
+{
+	struct sockaddr_ll from;
+	socklen_t from_length = sizeof(from);
+	unsigned char packet[2000];
+	int count = 0;
+
+	while (recvfrom(wire, packet, sizeof(packet), 0, (struct sockaddr *)&from,
+			&from_length) > 0) {
+		int protocol = packet[family == AF_INET ? 9 : 6];
+
+		if (ntohs(from.sll_protocol) != (family == AF_INET ? ETH_P_IP : ETH_P_IPV6) ||
+		    from.sll_pkttype == PACKET_OUTGOING)
+			continue;
+		count += protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ||
+			 protocol == IPPROTO_UDPLITE || protocol == IPPROTO_ICMP ||
+			 (protocol == IPPROTO_ICMPV6 && packet[40] == 128);
+	}
+	return count;
+}
+
+static void receives_nothing(void)
+{
+	int udp = udp_socket("left", &left), other;
+
+	other = socket(family, SOCK_DGRAM, 0);		/* under the same request */
+	EXPECT(receive(udp), -EAGAIN);
+	EXPECT(status_of(udp).refused_in > 0, 1);
+	close(other);
+	close(udp);
+}
+
+static void connects(void)
+{
+	int fd = socket(family, SOCK_STREAM, 0), peer;
+
+	EXPECT(connect(fd, (struct sockaddr *)&right, length) ? errno : 0, 0);
+	peer = accept_within(server, 2000);
+	EXPECT(peer >= 0, 1);
+	EXPECT(status_of(fd).state, IPSEC_REQUEST_MET);
+	EXPECT(ipsec_request_apply(NULL, fd), -EISCONN);
+	close(peer);
+	close(fd);
+}
+
+static void loopback_only(void)
+{
+	struct sockaddr_storage to;
+	int listener, fd;
+
+	shell("left $IP link set lo up");
+	to = left;
+	listener = tcp_listener("left", &to);
+	fd = socket(family, SOCK_STREAM, 0);
+	EXPECT(connect(fd, (struct sockaddr *)&to, length) ? errno : 0, 0);
+	close(fd);
+	close(listener);
+	fd = socket(family, SOCK_STREAM, 0);
+	EXPECT(connect(fd, (struct sockaddr *)&right, length) ? errno : 0, ENOKEY);
+	close(fd);
+}
+
+static void set_loopback(void)
+{
+	EXPECT(require("loopback", "privacy,loopback"), 0);
+}
+
+static void test_groups(void)
+{
+	int other;
+
+	if (mkdir(ROOT, 0755) && errno != EEXIST)
+		err(1, ROOT);
+	if (mount("cgroup2", ROOT, "cgroup2", 0, NULL) && errno != EBUSY)
+		err(1, "cgroup2");
+	make_group("mine", NOBODY);
+	make_group("other", NOBODY);
+	make_group("foreign", 0);
+	make_group("loopback", NOBODY);
+
+	seen_of_all();
+	in_group("mine", 0, sends_all);
+	usleep(200000);
+	EXPECT(seen_of_all() >= 3, 1);
+	report("what is not in a group sends as it likes");
+
+	in_group("foreign", NOBODY, not_owner);
+	in_group("mine", 0, sends_all);
+	report("nobody requires anything of what is not his");
+
+	in_group("mine", NOBODY, owner);
+	report("its owner does, who is part of it, and only once");
+	in_group("mine", NOBODY, race);
+	report("nor of one group in the place of another");
+	in_group("foreign", 0, sends_all);
+	report("others are not touched");
+
+	usleep(300000);
+	seen_of_all();
+	in_group("mine", 0, sends_nothing);
+	usleep(200000);
+	EXPECT(seen_of_all(), 0);
+	report("sockets of whatever kind send nothing in clear");
+
+	other = udp_socket("right", &right);
+	fflush(stdout);
+	if (!fork()) {
+		int i;
+
+		for (i = 0; i < 40; i++) {
+			sendto(other, "clear", 5, 0, (struct sockaddr *)&left, length);
+			usleep(50000);
+		}
+		_exit(0);
+	}
+	in_group("mine", 0, receives_nothing);
+	wait(NULL);
+	close(other);
+	report("and receive nothing in clear");
+
+	shell("ipsec_up esp-gcm $F level=use");
+	in_group("mine", 0, connects);
+	shell("IPSEC_KIND=esp-gcm; ipsec_down");
+	report("protected, they connect");
+
+	in_group("loopback", NOBODY, set_loopback);
+	in_group("loopback", 0, loopback_only);
+	report("what does not leave the host may be let pass");
+}
+
+static void test_end(void)
+{
+	int i;
+
+	if (rmdir(ROOT "/mine") || rmdir(ROOT "/loopback") || rmdir(ROOT "/other") ||
+	    rmdir(ROOT "/foreign"))
+		complain("# rmdir: %s\n", strerror(errno));
+	hosts_down();
+	/* it is looked for now and then */
+	for (i = 0; i < 300 && system("rmmod ipsec_token 2>/dev/null"); i++)
+		usleep(100000);
+	EXPECT(i < 300, 1);
+	report("when the groups are gone, so is what was required");
+}
+
+int main(void)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	unsigned int i;
+
+	signal(SIGPIPE, SIG_IGN);
+	ksft_print_header();
+	ksft_set_plan(2 * 10);
+	for (i = 0; i < ARRAY_SIZE(families); i++) {
+		if (system("insmod \"$MODULE\""))
+			errx(1, "insmod");
+		hosts_up(families[i]);
+		enter("left");
+		write_file("/proc/sys/net/ipv4/ping_group_range", "0 65535");
+		server = tcp_listener("right", &right);
+		test_groups();
+		close(server);
+		test_end();
+	}
+	umount(ROOT);
+	ksft_finished();
+}

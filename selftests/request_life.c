@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests from the first to the last: what is no request, who may set one, how long
+ * it holds the module, and what becomes of it when its namespace goes. The module is
+ * loaded and unloaded here.
+ */
+#include "helpers/request_hosts.h"
+
+#include <linux/netlink.h>
+#include <sys/wait.h>
+
+static int unload(void)
+{
+	return system("rmmod ipsec_token 2>/dev/null") ? -1 : 0;
+}
+
+/* Some things end a little later. */
+static int unload_soon(void)
+{
+	int i;
+
+	for (i = 0; i < 100 && unload(); i++)
+		usleep(100000);
+	return i < 100 ? 0 : -1;
+}
+
+static void load(void)
+{
+	if (system("insmod \"$MODULE\""))
+		errx(1, "insmod");
+}
+
+/* ---------------------------------------------------------------- bad requests */
+
+static _Alignas(4) unsigned char bytes[IPSEC_REQUEST_MAX_SIZE + 64];
+static size_t used;
+
+static void begin(void)
+{
+	memset(bytes, 0, sizeof(bytes));
+	used = 0;
+}
+
+static struct nlattr *put(int type, const void *data, size_t size)
+{
+	struct nlattr *attr = (struct nlattr *)(bytes + used);
+
+	attr->nla_type = type;
+	attr->nla_len = NLA_HDRLEN + size;
+	if (size)
+		memcpy(bytes + used + NLA_HDRLEN, data, size);
+	used += NLA_ALIGN(attr->nla_len);
+	return attr;
+}
+
+static void put_u32(int type, uint32_t value)
+{
+	put(type, &value, sizeof(value));
+}
+
+/* The nest around all that comes after @at. */
+static void nest(size_t at)
+{
+	struct nlattr *attr = (struct nlattr *)(bytes + at);
+
+	attr->nla_len = used - at;
+}
+
+static int set_with(int fd, size_t size)
+{
+	return setsockopt(fd, SOL_IP, IPSEC_SO_REQUEST, bytes, size) ? -errno : 0;
+}
+
+static int set(int fd)
+{
+	return set_with(fd, used);
+}
+
+static void flags(uint32_t value)
+{
+	begin();
+	put_u32(IPSEC_REQUEST_A_FLAGS, value);
+}
+
+static void peer(int type, const void *data, size_t size)
+{
+	begin();
+	put(IPSEC_REQUEST_A_IDENTITY | NLA_F_NESTED, NULL, 0);
+	put(type, data, size);
+	nest(0);
+}
+
+static void test_bad(void)
+{
+	char long_name[IPSEC_IDENTITY_MAX_STRING + 2];
+	unsigned char itoken[IPSEC_ITOKEN_SIZE] = {};
+	struct ipsec_request *back = NULL;
+	int fd = socket(AF_INET, SOCK_STREAM, 0), i;
+	uint8_t byte = 2;
+
+	memset(long_name, 'x', sizeof(long_name));
+	long_name[sizeof(long_name) - 1] = '\0';
+	flags(IPSEC_REQUEST_F_PRIVACY);
+	EXPECT(set(fd), 0);
+
+	flags(1U << 30);
+	EXPECT(set(fd), -EINVAL);
+	flags(IPSEC_REQUEST_F_COMPRESSION | IPSEC_REQUEST_F_NO_COMPRESSION);
+	EXPECT(set(fd), -EINVAL);
+	begin();
+	put(IPSEC_REQUEST_A_FLAGS, &byte, 1);
+	EXPECT(set(fd), -EINVAL);
+	flags(IPSEC_REQUEST_F_INTEGRITY);
+	put_u32(IPSEC_REQUEST_A_FLAGS, IPSEC_REQUEST_F_INTEGRITY);
+	EXPECT(set(fd), -EINVAL);
+	flags(IPSEC_REQUEST_F_INTEGRITY);
+	for (i = 1; i < (int)used; i++)
+		EXPECT(set_with(fd, i), -EINVAL);
+	begin();
+	put_u32(IPSEC_REQUEST_A_METHODS, 1);		/* no method has number 0 */
+	EXPECT(set(fd), -EINVAL);
+	begin();
+	put_u32(IPSEC_REQUEST_A_METHODS, 1U << (IPSEC_AUTH_MAX + 1));
+	EXPECT(set(fd), -EINVAL);
+	begin();
+	put_u32(IPSEC_REQUEST_A_METHODS, 0);
+	EXPECT(set(fd), -EINVAL);
+	begin();
+	put_u32(IPSEC_REQUEST_A_TIMEOUT, 0);
+	EXPECT(set(fd), -EINVAL);
+	begin();
+	put_u32(IPSEC_REQUEST_A_TIMEOUT, IPSEC_REQUEST_MAX_TIMEOUT + 1);
+	EXPECT(set(fd), -EINVAL);
+	begin();
+	put_u32(IPSEC_REQUEST_A_PAD, 0);
+	EXPECT(set(fd), -EINVAL);
+	for (i = IPSEC_REQUEST_A_ID; i <= IPSEC_REQUEST_A_MAX + 1; i++) {
+		uint64_t zero = 0;
+
+		begin();
+		put(i, &zero, sizeof(zero));
+		EXPECT(set(fd), -EINVAL);
+	}
+	peer(IPSEC_IDENTITY_A_ITOKEN, itoken, sizeof(itoken) - 1);
+	EXPECT(set(fd), -EINVAL);
+	peer(IPSEC_IDENTITY_A_METHOD, &byte, 1);
+	EXPECT(set(fd), -EINVAL);
+	peer(IPSEC_IDENTITY_A_CA_DN, "CN=x", 4);	/* without its end */
+	EXPECT(set(fd), -EINVAL);
+	peer(IPSEC_IDENTITY_A_CA_DN, long_name, sizeof(long_name));
+	EXPECT(set(fd), -EINVAL);
+	peer(IPSEC_IDENTITY_A_AUDIT_STRING, "x", 2);
+	EXPECT(set(fd), -EINVAL);
+	peer(IPSEC_IDENTITY_A_CA_DN, "x", 2);
+	put(IPSEC_IDENTITY_A_CA_DN, "x", 2);
+	nest(0);
+	EXPECT(set(fd), -EINVAL);
+	begin();
+	put(IPSEC_REQUEST_A_IDENTITY | NLA_F_NESTED, itoken, 3);
+	EXPECT(set(fd), -EINVAL);
+	flags(IPSEC_REQUEST_F_PRIVACY);
+	EXPECT(set_with(fd, IPSEC_REQUEST_MAX_SIZE + 1), -EINVAL);
+	EXPECT(setsockopt(fd, SOL_IP, IPSEC_SO_REQUEST, (void *)1, 8) ? errno : 0, EFAULT);
+	EXPECT(setsockopt(fd, SOL_IP, IPSEC_SO_REQUEST_STATUS, bytes, 4) ? errno : 0, EPERM);
+
+	EXPECT(ipsec_request_from_fd(fd, &back), 0);
+	EXPECT(back && ipsec_request_flags(back) == IPSEC_REQUEST_F_PRIVACY, 1);
+	EXPECT(back && ipsec_request_methods(back) == 0, 1);
+	ipsec_request_free(back);
+	EXPECT(ipsec_request_apply(NULL, fd), 0);
+	EXPECT(ipsec_request_from_fd(fd, &back), -ENODATA);
+	EXPECT(status_of(fd).state, IPSEC_REQUEST_ABSENT);
+	close(fd);
+	report("what is no request is refused, and changes nothing");
+}
+
+static void test_kinds(void)
+{
+	static const struct {
+		int type, protocol, error;
+	} kinds[] = {
+		{ SOCK_STREAM, IPPROTO_TCP, 0 },
+		{ SOCK_DGRAM, IPPROTO_UDP, 0 },
+		{ SOCK_DGRAM, IPPROTO_UDPLITE, -EOPNOTSUPP },
+		{ SOCK_RAW, IPPROTO_UDP, -EOPNOTSUPP },
+	};
+	struct ipsec_request *request = request_new("privacy");
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		fd = socket(AF_INET, kinds[i].type, kinds[i].protocol);
+		if (fd < 0)
+			continue;
+		EXPECT(ipsec_request_apply(request, fd), kinds[i].error);
+		close(fd);
+		fd = socket(AF_INET6, kinds[i].type, kinds[i].protocol);
+		EXPECT(ipsec_request_apply(request, fd), kinds[i].error);
+		close(fd);
+	}
+	ipsec_request_free(request);
+	report("TCP and UDP sockets of both families, and no others");
+}
+
+/* In a user namespace of its own, where it is everything but the host's root. */
+static void test_users(void)
+{
+	struct ipsec_request *request = request_new("privacy");
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		_Alignas(8) char buf[256];
+		struct ipsec *handle;
+		struct nlmsghdr *nlh;
+		struct nlattr *attr;
+		int fd, ret;
+
+		*wrong = '\0';
+		enter("left");
+		if (setgid(65534) || setuid(65534))
+			_exit(2);
+		fd = socket(AF_INET, SOCK_STREAM, 0);
+		EXPECT(ipsec_request_apply(request, fd), 0);
+		/* root of a namespace of users is none of the network namespace's */
+		if (unshare(CLONE_NEWUSER))
+			_exit(3);
+		EXPECT(ipsec_open(&handle), 0);
+		nlh = ipsec_nl_request(handle, buf, IPSEC_CMD_REQUEST_RESULT, NLM_F_ACK);
+		attr = mnl_attr_nest_start(nlh, IPSEC_A_REQUEST);
+		mnl_attr_put_u64(nlh, IPSEC_REQUEST_A_ID, 1);
+		mnl_attr_put_u8(nlh, IPSEC_REQUEST_A_REASON, 0);
+		mnl_attr_nest_end(nlh, attr);
+		ipsec_enter(handle);
+		ret = ipsec_nl_talk(handle, nlh, NULL, NULL);
+		EXPECT(ret, -EPERM);
+		nlh = ipsec_nl_request(handle, buf, IPSEC_CMD_REQUEST_GET, NLM_F_DUMP);
+		ret = ipsec_nl_talk(handle, nlh, NULL, NULL);
+		EXPECT(ret, -EPERM);
+		ipsec_leave(handle);
+		ipsec_close(handle);
+		/* and in a network namespace of its own it is asked of, there */
+		if (unshare(CLONE_NEWNET))
+			_exit(4);
+		close(fd);
+		fd = socket(AF_INET, SOCK_DGRAM, 0);
+		EXPECT(ipsec_request_apply(request, fd), 0);
+		close(fd);
+		fputs(wrong, stdout);
+		fflush(stdout);
+		_exit(!!*wrong);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status))
+		complain("# the user: status 0x%x\n", status);
+	ipsec_request_free(request);
+	report("anybody may require, and only an administrator answer");
+}
+
+static void test_module(void)
+{
+	struct ipsec_request *request = request_new("privacy");
+	int tcp, udp;
+
+	enter("left");
+	tcp = socket(AF_INET, SOCK_STREAM, 0);
+	EXPECT(ipsec_request_apply(request, tcp), 0);
+	EXPECT(unload(), -1);
+	udp = socket(AF_INET6, SOCK_DGRAM, 0);
+	EXPECT(ipsec_request_apply(request, udp), 0);
+	close(tcp);
+	usleep(200000);
+	EXPECT(unload(), -1);
+	close(udp);
+	EXPECT(unload_soon(), 0);
+	load();
+	report("the module stays as long as there is a socket with a request");
+
+	enter("left");
+	tcp = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	EXPECT(ipsec_request_apply(request, tcp), 0);
+	family = AF_INET;
+	set_address(&right, "10.0.0.2");
+	agent_open();
+	EXPECT(connect(tcp, (struct sockaddr *)&right, length) ? errno : 0, EINPROGRESS);
+	usleep(200000);
+	close(tcp);		/* in the middle of the negotiation */
+	agent_close();
+	ipsec_close(ipsec);
+	ipsec = NULL;
+	EXPECT(unload_soon(), 0);
+	load();
+	report("a negotiation that is under way does not hold it");
+	ipsec_request_free(request);
+}
+
+static void test_namespace(void)
+{
+	struct ipsec_request *request = request_new("privacy");
+	int i, status;
+	pid_t pid;
+
+	for (i = 0; i < 20; i++) {
+		fflush(stdout);
+		pid = fork();
+		if (!pid) {
+			struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) };
+			int fd, udp;
+
+			to.sin_addr.s_addr = htonl(0x7f000001);
+			if (unshare(CLONE_NEWNET) || system("ip link set lo up"))
+				_exit(1);
+			fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+			udp = socket(AF_INET, SOCK_DGRAM, 0);
+			if (ipsec_request_apply(request, fd) || ipsec_request_apply(request, udp))
+				_exit(2);
+			connect(fd, (struct sockaddr *)&to, sizeof(to));
+			sendto(udp, "x", 1, 0, (struct sockaddr *)&to, sizeof(to));
+			_exit(0);
+		}
+		if (waitpid(pid, &status, 0) != pid || status)
+			complain("# namespace %d: status 0x%x\n", i, status);
+	}
+	ipsec_request_free(request);
+	EXPECT(unload_soon(), 0);
+	load();
+	report("namespaces go, with all that is required in them");
+}
+
+int main(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	ksft_print_header();
+	ksft_set_plan(6);
+	load();
+	family = AF_INET;
+	shell("net_up");
+	test_bad();
+	test_kinds();
+	test_users();
+	test_module();
+	test_namespace();
+	unload_soon();
+	ksft_finished();
+}
