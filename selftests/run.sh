@@ -66,7 +66,8 @@ not_started() {
 
 # watch: see what leaves left in clear; unwatch: how much did
 watch() {
-	"$HELPERS/netns" left tcpdump -nn -l --immediate-mode -i veth 'tcp or udp' \
+	"$HELPERS/netns" left tcpdump -nn -l --immediate-mode -i veth \
+		'tcp or udp or icmp or proto 136 or icmp6 and ip6[40] == 128' \
 		>"$dir/seen" 2>"$dir/watching" &
 	watcher=$!
 	until grep -q '^listening' "$dir/watching" || ! kill -0 $watcher; do
@@ -78,7 +79,7 @@ unwatch() {
 	sleep 0.3
 	kill $watcher
 	wait $watcher 2>/dev/null
-	wc -l <"$dir/seen"
+	grep -c ' > ' "$dir/seen"
 }
 
 sas() {
@@ -99,8 +100,14 @@ groups_left() {
 	find $CGROUPS -name 'ipsec-token-run-*' | wc -l
 }
 
-T_CLEAR=9
+T_CLEAR=13
 t_clear() {
+	ran left "$CLIENT" udplite "$RIGHT_IP" $PORT
+	is "$status$out $(($(unwatch) > 0))" "0sent 1" "IPv$family: without run: UDP-Lite"
+	watch
+	ran left ping -c 1 -W 1 "$RIGHT_IP"
+	is "$status $(($(unwatch) > 0))" "0 1" "IPv$family: without run: an echo request"
+	watch
 	ran left "${fetch[@]}"
 	served "without run: in clear"
 	is "$(($(unwatch) > 0))" 1 "IPv$family: which is seen"
@@ -115,6 +122,14 @@ t_clear() {
 	barred "in clear: a child of a child, in a session of its own"
 	held --require privacy --timeout 2 -- "$CLIENT" udp "$RIGHT_IP" $PORT
 	is "$((status < 2)) $(unwatch)" "1 0" "IPv$family: in clear: a datagram"
+	watch
+	# of what cannot be judged, nothing leaves
+	held --require privacy --timeout 2 -- "$CLIENT" udplite "$RIGHT_IP" $PORT
+	is "$status$out $(unwatch)" "1failed: Operation not permitted 0" \
+		"IPv$family: in clear: UDP-Lite"
+	watch
+	held --require privacy --timeout 2 -- ping -c 1 -W 1 "$RIGHT_IP"
+	is "$((status == 1 || status == 2)) $(unwatch)" "1 0" "IPv$family: in clear: an echo request"
 	watch
 
 	# A daemon outlives the one who is waited for, and so does what holds it.

@@ -7,7 +7,7 @@
  *	thread	asks from another thread
  *	daemon	asks as a daemon: in a session of its own, nobody's child, once what
  *		has started it is over
- *	udp	sends a datagram instead, and prints "sent"
+ *	udp, udplite	sends a datagram instead, and prints "sent"
  *	server	takes a connection instead, and prints "accepted"
  * Says "failed" and why, if it does.
  */
@@ -51,10 +51,10 @@ static int fail(void)
 	return 1;
 }
 
-static int make_socket(int type)
+static int make_socket(int type, int protocol)
 {
 	struct timeval timeout = { .tv_sec = 4 };
-	int fd = socket(addr.sa.sa_family, type, 0);
+	int fd = socket(addr.sa.sa_family, type, protocol);
 
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)))
@@ -65,7 +65,7 @@ static int make_socket(int type)
 static int ask(void)
 {
 	static const char question[] = "GET / HTTP/1.0\r\n\r\n";
-	int fd = make_socket(SOCK_STREAM);
+	int fd = make_socket(SOCK_STREAM, 0);
 	char answer[4096];
 	ssize_t len;
 
@@ -77,9 +77,9 @@ static int ask(void)
 	return len < 0 ? fail() : 0;
 }
 
-static int send_datagram(void)
+static int send_datagram(int protocol)
 {
-	int fd = make_socket(SOCK_DGRAM);
+	int fd = make_socket(SOCK_DGRAM, protocol);
 
 	if (sendto(fd, "secret", 6, 0, &addr.sa, addr_len) != 6)
 		return fail();
@@ -87,9 +87,19 @@ static int send_datagram(void)
 	return 0;
 }
 
+static int send_udp(void)
+{
+	return send_datagram(IPPROTO_UDP);
+}
+
+static int send_udplite(void)
+{
+	return send_datagram(IPPROTO_UDPLITE);
+}
+
 static int take_connection(void)
 {
-	int fd = make_socket(SOCK_STREAM), one = 1;
+	int fd = make_socket(SOCK_STREAM, 0), one = 1;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 	    bind(fd, &addr.sa, addr_len) || listen(fd, 1))
@@ -141,7 +151,7 @@ int main(int argc, char **argv)
 		int (*run)(void);
 	} ways[] = {
 		{ "here", ask }, { "thread", in_thread }, { "daemon", as_daemon },
-		{ "udp", send_datagram }, { "server", take_connection },
+		{ "udp", send_udp }, { "udplite", send_udplite }, { "server", take_connection },
 	};
 	size_t i;
 
