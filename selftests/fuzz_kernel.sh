@@ -31,6 +31,7 @@ net_up
 ipsec_up esp-gcm 4
 ipsec_up tunnel 6 spi=0x2000
 insmod "$MODULE" || exit
+modprobe_off
 
 counts=$("$BUILD/selftests/fuzz/kernel" $SPEC "$MODULE" "$DURATION" "$SEED")
 is $? 0 "it came to its end"

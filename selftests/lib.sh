@@ -152,6 +152,15 @@ crypto_load() {
 		des_generic deflate
 }
 
+# modprobe_off: until the script ends nobody looks for modules that are not loaded.
+# Each question for a family that is not there starts a program, which on a slow
+# machine keeps it from being there.
+modprobe_off() {
+	MODPROBE=$(</proc/sys/kernel/modprobe)
+	trap 'echo "$MODPROBE" >/proc/sys/kernel/modprobe' EXIT
+	echo >/proc/sys/kernel/modprobe
+}
+
 # ipsec_key SPI BYTES: a key that no other SA has. Without a subshell, for each
 # costs milliseconds in the guest, and there is a key for every SA.
 ipsec_key() {

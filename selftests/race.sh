@@ -33,6 +33,7 @@ net_up
 ipsec_up esp-gcm 4
 ipsec_up tunnel 6 spi=0x2000
 insmod "$MODULE" || exit
+modprobe_off
 
 # What asks and answers here comes first.
 coproc TRAFFIC { exec nice -n 19 "$HELPERS/traffic"; }

@@ -120,7 +120,10 @@ static bool look_at(int fd)
 	return true;
 }
 
-/* With a reset, which the other end may be looked at in the middle of. */
+/*
+ * With a reset, which the other end may be looked at in the middle of. Otherwise
+ * it would live on until its last segment is acknowledged, and its SA may be gone.
+ */
 static void close_abruptly(int fd)
 {
 	struct linger abort = { .l_onoff = 1 };
@@ -146,7 +149,7 @@ static void *churn(void *data)
 				;
 			atomic_fetch_add(&connections, 1);
 		}
-		close(client);
+		close_abruptly(client);
 		rest();
 	}
 	return NULL;
@@ -279,6 +282,8 @@ int main(void)
 	atomic_store(&stop, true);
 	while (n)
 		pthread_join(ids[--n], NULL);
+	close_abruptly(ends[0][0]);
+	close_abruptly(ends[0][1]);
 	printf("%u %u %u %u %u %u %u\n", segments, datagrams, connections, tokens, opt_ins,
 	       answers, lies);
 	return 0;
