@@ -318,23 +318,23 @@ enum ipsec_request_reason ipsec_request_judge(struct ipsec_net *in,
  * ipsec_request_error - what an application is told that asks for nothing more
  * @reason: why a request is not met
  *
- * Return: an errno, positive.
+ * Return: a negative errno.
  */
 int ipsec_request_error(enum ipsec_request_reason reason)
 {
 	switch (reason) {
 	case IPSEC_REQUEST_REASON_NO_SA:
-		return ENOKEY;
+		return -ENOKEY;
 	case IPSEC_REQUEST_REASON_REFUSED:
-		return EACCES;
+		return -EACCES;
 	case IPSEC_REQUEST_REASON_IDENTITY:
 	case IPSEC_REQUEST_REASON_METHOD:
-		return EKEYREJECTED;
+		return -EKEYREJECTED;
 	case IPSEC_REQUEST_REASON_TIMEOUT:
-		return ETIMEDOUT;
+		return -ETIMEDOUT;
 	case IPSEC_REQUEST_REASON_LIMIT:
-		return EDQUOT;
+		return -EDQUOT;
 	default:
-		return EPROTO;
+		return -EPROTO;
 	}
 }

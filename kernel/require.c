@@ -498,18 +498,18 @@ enum ipsec_verdict ipsec_required_other_out(struct ipsec_net *in, const struct s
  * @skb: the packet
  *
  * Context: under RCU.
- * Return: an errno, positive; 0: none, since a negotiation is under way and a
- * datagram may be lost; -1: it was not a request that it was refused for.
+ * Return: a negative errno; 0: none, since a negotiation is under way and a
+ * datagram may be lost; 1: it was not a request that it was refused for.
  */
 int ipsec_required_error(struct ipsec_net *in, const struct sk_buff *skb)
 {
 	const struct ipsec_required *required;
 
 	if (!ipsec_required_any(in) || !skb->sk || !sk_fullsock(skb->sk))
-		return -1;
+		return 1;
 	required = ipsec_required_find(in, skb->sk);
 	if (!required || !READ_ONCE(required->refused_out))
-		return -1;
+		return 1;
 	return READ_ONCE(required->negotiation) ? 0 :
 		ipsec_request_error(READ_ONCE(required->reason));
 }
@@ -585,7 +585,7 @@ static void connect_end(struct ipsec_required *required, enum ipsec_request_reas
 	local_bh_disable();
 	bh_lock_sock(sk);
 	if (!sock_flag(sk, SOCK_DEAD)) {
-		sk->sk_err = ipsec_request_error(reason);
+		sk->sk_err = -ipsec_request_error(reason);
 		smp_wmb();	/* for those who see the state and look for an error */
 		sk_error_report(sk);
 	}
@@ -696,7 +696,7 @@ void ipsec_required_answer(struct ipsec_net *in, const struct sock *sk, u64 nego
 	} else if (reason && refcount_inc_not_zero(&required->sk->sk_refcnt)) {
 		/* as an error that ICMP brought */
 		WRITE_ONCE(required->reason, reason);
-		required->sk->sk_err = ipsec_request_error(reason);
+		required->sk->sk_err = -ipsec_request_error(reason);
 		sk_error_report(required->sk);
 		sock_put(required->sk);
 	}

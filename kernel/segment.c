@@ -577,13 +577,13 @@ static enum ipsec_verdict judge(struct sk_buff *skb, const struct nf_hook_state 
 /* Who sends is told why that failed, unless it may just be lost. */
 static unsigned int refuse(struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	int err = -1;
+	int err = 1;
 
 	if (state->hook == NF_INET_POST_ROUTING)
 		err = ipsec_required_error(ipsec_net(state->net), skb);
-	if (err > 0)
-		return NF_DROP_ERR(-err);
 	if (err < 0)
+		return NF_DROP_ERR(err);
+	if (err)
 		return NF_DROP;
 	kfree_skb(skb);
 	return NF_STOLEN;
