@@ -31,7 +31,7 @@ help:
 	@echo '                  one of them; KDIR= names the kernel to build for'
 	@echo 'make install      DESTDIR= PREFIX=/usr/local LIBDIR=PREFIX/lib'
 	@echo 'make demo         watch it work in a guest'
-	@echo 'make check        all tests in a guest; TESTS="a b" SMP=2 MEM=1G'
+	@echo 'make check        all tests in guests; TESTS="a b" SMP=2 MEM=1G GUESTS=2'
 	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
 	@echo 'make check-debug-ci  those of them that continuous integration has the time for'
 	@echo 'make check-race   all at once, in disorder, on that kernel; DURATION=600 seconds'
@@ -163,7 +163,7 @@ $(BUILD)/selftests/fuzz/kernel: $(wildcard selftests/fuzz/kernel/*.[ch]) \
 # ------------------------------------------------------------------- guest
 
 export TOP := $(CURDIR)
-export BUILD MODULE KVER KERNEL GUESTMODULES SMP MEM LOG
+export BUILD MODULE KVER KERNEL GUESTMODULES SMP MEM LOG GUESTS
 export KDIR FLAVOUR PATIENCE DURATION SEED PARTS
 
 packages:

@@ -214,9 +214,18 @@ static int tcp_shut_down_by_peer(void)
 
 static int tcp_shut_down_by_both(void)
 {
-	int fd = tcp_shut_down();
+	struct tcp_info info = { 0 };
+	socklen_t length = sizeof(info);
+	int fd = tcp_shut_down(), tries;
 
 	shutdown(tcp_peer, SHUT_RDWR);
+	/* segments may yet be on their way, where others are at work as well */
+	for (tries = 0; tries < 1000; tries++) {
+		if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) ||
+		    info.tcpi_state == TCP_CLOSE)
+			break;
+		usleep(1000);
+	}
 	return fd;
 }
 

@@ -11,8 +11,9 @@
 export TESTDIR=selftests/qemu/bad
 export LIST=$TOP/$TESTDIR/tests.list SKIPS=$TOP/$TESTDIR/skips
 export LOG=${LOG:-$BUILD/log}/bad
-# What is to time out does so after the time it was given here.
-export PATIENCE=1
+# What is to time out does so after the time it was given here, and what crashes takes
+# with it what comes after.
+export PATIENCE=1 GUESTS=1
 # The one test that wants a module does not get one.
 export MODULE=$BUILD/no-such-module.ko
 verdict=$TOP/selftests/qemu/verdict.awk

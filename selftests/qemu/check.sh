@@ -13,7 +13,8 @@
 #		to do with the kernel.
 #	smp=N   boot for it a guest with N processors
 #
-# PATIENCE is what to multiply every timeout with.
+# PATIENCE is what to multiply every timeout with. GUESTS is among how many guests
+# to divide the tests; they run at the same time, and so do those on the host.
 
 set -eu
 
@@ -23,6 +24,7 @@ LOG=${LOG:-$BUILD/log}
 SKIPS=${SKIPS:-$TOP/selftests/skips}
 SMP=${SMP:-2}
 PATIENCE=${PATIENCE:-1}
+GUESTS=${GUESTS:-$(($(nproc) > 1 ? 2 : 1))}
 export BUILD
 
 mkdir -p "$(dirname "$LOG")"
@@ -34,9 +36,18 @@ flock -n "$lock" || {
 rm -rf "$LOG"
 mkdir -p "$LOG"
 
-# One file per boot, named for its number of processors: list.host, list.2
+# One file per boot, named for its number of processors: list.host, list.2, list.2.b
 if ! awk -v want="$*" -v dir="$LOG" -v smp="$SMP" -v patience="$PATIENCE" \
-	-v flavour="${FLAVOUR:-}" '
+	-v flavour="${FLAVOUR:-}" -v guests="$GUESTS" '
+	# The guest that has the least to do so far, by what its tests may take.
+	function idlest(i, best) {
+		best = 1
+		for (i = 2; i <= guests; i++)
+			if (load[i] + 0 < load[best] + 0)
+				best = i
+		load[best] += $2
+		return best == 1 ? smp : smp "." substr("abcdefgh", best, 1)
+	}
 	BEGIN {
 		n = split(want, names)
 		for (i = 1; i <= n; i++)
@@ -50,7 +61,7 @@ if ! awk -v want="$*" -v dir="$LOG" -v smp="$SMP" -v patience="$PATIENCE" \
 		debug = /[ \t]debug([ \t]|$)/
 		if (!flavour && debug || flavour && !debug && /[ \t]host([ \t]|$)/)
 			next
-		group = smp
+		group = ""
 		for (i = 3; i <= NF; i++) {
 			if ($i == "host")
 				group = "host"
@@ -60,6 +71,8 @@ if ! awk -v want="$*" -v dir="$LOG" -v smp="$SMP" -v patience="$PATIENCE" \
 				print substr($i, 7) >(dir "/layers")
 		}
 		$2 *= patience
+		if (group == "")
+			group = idlest()
 		print >(dir "/list." group)
 		total += $2
 		print $1 >(dir "/expected")
@@ -97,24 +110,38 @@ run_host() {
 	done <"$1"
 }
 
+# run_group LIST GROUP
+run_group() {
+	local log=$LOG/$2
+
+	mkdir -p "$log"
+	if [ "$2" = host ]; then
+		run_host "$1" | tee "$log/tests.log"
+		return
+	fi
+	# A guest that hangs as a whole is given up on a little later than the last
+	# of its tests would have been.
+	export TIMEOUT
+	TIMEOUT=$(awk '{ t += $2 + 30 } END { print t + 120 }' "$1")
+	LIST=$1 LOG=$log SMP=${2%%.*} "$here/boot.sh" check ||
+		echo "guest $2: exit $?"
+}
+
+# Guests that start at the same time do not fetch the same at the same time.
+if [ -z "${KERNEL:-}" ] && ls "$LOG"/list.[0-9]* >/dev/null 2>&1; then
+	"$here/kernel.sh" "$KVER" "$BUILD/guest"
+fi
+
+# What is started in the background does not hear of an interrupt.
+trap 'trap - TERM; kill 0' INT TERM
 verdict=("$LOG/expected" "$SKIPS")
 for list in "$LOG"/list.*; do
 	[ -e "$list" ] || continue
 	group=${list##*/list.}
-	log=$LOG/$group
-	mkdir -p "$log"
-	if [ "$group" = host ]; then
-		run_host "$list" | tee "$log/tests.log"
-	else
-		# A guest that hangs as a whole is given up on a little later
-		# than the last of its tests would have been.
-		export TIMEOUT
-		TIMEOUT=$(awk '{ t += $2 + 30 } END { print t + 120 }' "$list")
-		LIST=$list LOG=$log SMP=$group "$here/boot.sh" check ||
-			echo "guest with $group processors: exit $?"
-		verdict+=("$log/console.log")
-	fi
-	verdict+=("$log/tests.log")
+	{ run_group "$list" "$group" 2>&1 | sed -u "s/^/$group: /"; } &
+	[ "$group" = host ] || verdict+=("$LOG/$group/console.log")
+	verdict+=("$LOG/$group/tests.log")
 done
+wait
 
 awk -f "$here/verdict.awk" "${verdict[@]}"
