@@ -141,6 +141,9 @@ static void test_bad(void)
 		put(i, &zero, sizeof(zero));
 		EXPECT(set(fd), -EINVAL);
 	}
+	begin();
+	put(IPSEC_REQUEST_A_IDENTITY | NLA_F_NESTED, NULL, 0);
+	EXPECT(set(fd), -EINVAL);			/* somebody, but nobody */
 	peer(IPSEC_IDENTITY_A_ITOKEN, itoken, sizeof(itoken) - 1);
 	EXPECT(set(fd), -EINVAL);
 	peer(IPSEC_IDENTITY_A_METHOD, &byte, 1);
@@ -172,6 +175,34 @@ static void test_bad(void)
 	EXPECT(status_of(fd).state, IPSEC_REQUEST_ABSENT);
 	close(fd);
 	report("what is no request is refused, and changes nothing");
+}
+
+static void __attribute__((noinline)) soil(int value)
+{
+	volatile unsigned char stack[2 * IPSEC_REQUEST_MAX_SIZE];
+	size_t i;
+
+	for (i = 0; i < sizeof(stack); i++)
+		stack[i] = value;
+}
+
+/* What an application does not require is not required, whatever was on its stack. */
+static void test_library(void)
+{
+	struct ipsec_request *request = request_new("privacy");
+	socklen_t size;
+	int i, fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	for (i = 0; i < 256; i += 5) {
+		soil(i);
+		EXPECT(ipsec_request_apply(request, fd), 0);
+		size = sizeof(bytes);
+		EXPECT(getsockopt(fd, SOL_IP, IPSEC_SO_REQUEST, bytes, &size), 0);
+		EXPECT(size, 8);
+	}
+	close(fd);
+	ipsec_request_free(request);
+	report("what was not required is not");
 }
 
 static void test_kinds(void)
@@ -332,11 +363,12 @@ int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	ksft_print_header();
-	ksft_set_plan(6);
+	ksft_set_plan(7);
 	load();
 	family = AF_INET;
 	shell("net_up");
 	test_bad();
+	test_library();
 	test_kinds();
 	test_users();
 	test_module();

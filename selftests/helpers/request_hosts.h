@@ -267,16 +267,27 @@ static inline void bind_identity(uint32_t spi, uint8_t who, int method)
 	}
 }
 
+/* Of both hosts, or else the other one would refuse what is to be refused here. */
 static inline void latch_mode(uint8_t mode)
 {
+	static const char *const hosts[] = { "left", "right" };
 	_Alignas(8) char buf[512];
 	struct nlmsghdr *nlh;
+	struct ipsec *handle;
+	unsigned int i;
 
-	module();
-	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_CONFIG_SET, NLM_F_ACK);
-	mnl_attr_put_u8(nlh, IPSEC_A_LATCH_MODE, mode);
-	if (talk(nlh))
-		errx(1, "mode: %s", ipsec_error(ipsec));
+	for (i = 0; i < IPSEC_ARRAY_SIZE(hosts); i++) {
+		enter(hosts[i]);
+		if (ipsec_open(&handle))
+			errx(1, "module");
+		nlh = ipsec_nl_request(handle, buf, IPSEC_CMD_CONFIG_SET, NLM_F_ACK);
+		mnl_attr_put_u8(nlh, IPSEC_A_LATCH_MODE, mode);
+		ipsec_enter(handle);
+		if (ipsec_nl_talk(handle, nlh, NULL, NULL))
+			errx(1, "mode: %s", ipsec_error(handle));
+		ipsec_leave(handle);
+		ipsec_close(handle);
+	}
 }
 
 /* -------------------------------------------------------------- the agent */
