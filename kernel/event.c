@@ -35,8 +35,9 @@ lost:
 	return NULL;
 }
 
-static void event_end(struct ipsec_net *in, enum ipsec_group group,
-		      struct sk_buff *skb, void *header, int err)
+/* Return: 0; -ESRCH: nobody has it; -ENOBUFS: somebody may be told that it is missing. */
+static int event_end(struct ipsec_net *in, enum ipsec_group group,
+		     struct sk_buff *skb, void *header, int err)
 {
 	struct genl_family *family = READ_ONCE(event_family);
 
@@ -46,10 +47,10 @@ static void event_end(struct ipsec_net *in, enum ipsec_group group,
 		nlmsg_free(skb);
 		if (family)
 			genl_set_err(family, in->net, 0, group, -ENOBUFS);
-		return;
+		return -ENOBUFS;
 	}
 	genlmsg_end(skb, header);
-	genlmsg_multicast_netns(family, in->net, skb, 0, group, GFP_ATOMIC);
+	return genlmsg_multicast_netns(family, in->net, skb, 0, group, GFP_ATOMIC);
 }
 
 /**
@@ -164,7 +165,7 @@ void ipsec_event_latch(struct ipsec_net *in, const struct ipsec_connection *conn
  * @in: where
  *
  * Context: any, under RCU.
- * Return: whether anybody does.
+ * Return: whether anybody does, if only in another network namespace.
  */
 bool ipsec_event_heard(struct ipsec_net *in)
 {
@@ -178,18 +179,21 @@ bool ipsec_event_heard(struct ipsec_net *in)
  * @in: where
  * @negotiation: for what
  *
+ * An agent that has no room for the message has to have set NETLINK_BROADCAST_ERROR,
+ * or it counts as one that is not there.
+ *
  * Context: any but hard interrupts, under RCU.
+ * Return: whether somebody has been told, or has been told that something is missing.
  */
-void ipsec_event_negotiation(struct ipsec_net *in, const struct ipsec_negotiation *negotiation)
+bool ipsec_event_negotiation(struct ipsec_net *in, const struct ipsec_negotiation *negotiation)
 {
 	struct sk_buff *skb;
 	void *header;
 
 	skb = event_begin(in, IPSEC_GROUP_EVENTS, IPSEC_CMD_REQUEST_NTF,
 			  NLMSG_GOODSIZE + IPSEC_REQUEST_MAX_SIZE, &header);
-	if (skb)
-		event_end(in, IPSEC_GROUP_EVENTS, skb, header,
-			  ipsec_describe_negotiation(skb, in, negotiation));
+	return !skb || event_end(in, IPSEC_GROUP_EVENTS, skb, header,
+				 ipsec_describe_negotiation(skb, in, negotiation)) != -ESRCH;
 }
 
 /**

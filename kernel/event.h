@@ -27,7 +27,7 @@ void ipsec_event_identity(struct ipsec_net *in, const struct xfrm_state *x,
 void ipsec_event_latch(struct ipsec_net *in, const struct ipsec_connection *connection,
 		       const struct ipsec_context *seen);
 bool ipsec_event_heard(struct ipsec_net *in);
-void ipsec_event_negotiation(struct ipsec_net *in, const struct ipsec_negotiation *negotiation);
+bool ipsec_event_negotiation(struct ipsec_net *in, const struct ipsec_negotiation *negotiation);
 void ipsec_event_algorithm(struct ipsec_net *in, u8 index);
 void ipsec_event_config(struct ipsec_net *in);
 

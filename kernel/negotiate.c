@@ -186,14 +186,17 @@ enum ipsec_request_reason ipsec_negotiate(struct ipsec_net *in, struct ipsec_req
 					       negotiation_refused(in, negotiation->uid);
 	if (!there && !reason) {
 		negotiation->id = ++in->next_negotiation;
+		/* under the lock, as an answer must not come before it is in the list */
+		if (!ipsec_event_negotiation(in, negotiation))
+			reason = IPSEC_REQUEST_REASON_NO_SA;
+	}
+	if (!there && !reason) {
 		WRITE_ONCE(required->negotiation, negotiation->id);
 		list_add_tail(&negotiation->list, &in->negotiations);
 		in->negotiation_count++;
 		ipsec_count(in, IPSEC_COUNT_NEGOTIATIONS);
 		if (!delayed_work_pending(&in->negotiations_end))
 			schedule_delayed_work(&in->negotiations_end, HZ);
-		/* under the lock, as an answer must not come before */
-		ipsec_event_negotiation(in, negotiation);
 		negotiation = NULL;
 	}
 	spin_unlock_bh(&in->negotiations_lock);

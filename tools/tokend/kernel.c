@@ -48,11 +48,17 @@ static int listener_open(struct mnl_socket **nl)
  */
 int kernel_open(void)
 {
-	int err = listener_open(&kernel_families);
+	int err = listener_open(&kernel_families), on = 1;
 
 	if (!err)
 		err = join(kernel_families, GENL_ID_CTRL);
-	return err ? err : listener_open(&kernel_requests);
+	if (!err)
+		err = listener_open(&kernel_requests);
+	/* so that the module can tell an agent that has too much to read from none */
+	if (!err && mnl_socket_setsockopt(kernel_requests, NETLINK_BROADCAST_ERROR, &on,
+					  sizeof(on)))
+		err = -errno;
+	return err;
 }
 
 /**

@@ -188,7 +188,10 @@ enum ipsec_cmd {
 	/* CAP_NET_ADMIN */
 	IPSEC_CMD_REQUEST_RESULT,	/* do: A_REQUEST: how a negotiation ended */
 	IPSEC_CMD_REQUEST_GET,		/* dump: A_REQUEST, of those that wait */
-	/* to the group "events" */
+	/*
+	 * to the group "events"; who negotiates should set NETLINK_BROADCAST_ERROR, or
+	 * counts as absent while it has no room for messages
+	 */
 	IPSEC_CMD_REQUEST_NTF,		/* A_REQUEST: SAs are needed */
 
 	__IPSEC_CMD_MAX
