@@ -35,9 +35,12 @@ help:
 	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
 	@echo 'make check-debug-ci  those of them that continuous integration has the time for'
 	@echo 'make check-race   all at once, in disorder, on that kernel; DURATION=600 seconds'
+	@echo "make check-net    the kernel's own network tests without the module, with it, and with"
+	@echo '                  tokens asked for: the same must come of them'
 	@echo 'make fuzz-kernel  requests and socket options at random, there; DURATION=600 SEED=number'
 	@echo 'make fuzz         parsers in user space against made up inputs; DURATION=600 seconds'
 	@echo 'make bench        count instructions in a guest, into build/bench.json; PARTS=latch'
+	@echo 'make lint-deep    coccinelle, clang: minutes; its packages are installed by hand'
 	@echo 'make shell        a shell in the same guest, module loaded'
 	@echo 'make lint         checkpatch, sparse, W=1, kernel-doc, cppcheck, ...'
 	@echo 'make clean        remove build products, but not the downloaded kernel'
@@ -160,6 +163,11 @@ $(BUILD)/selftests/fuzz/kernel: $(wildcard selftests/fuzz/kernel/*.[ch]) \
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $(filter %.c %.a,$^) \
 		-lmnl -lyaml -lpthread
 
+# Preloaded it makes programs that know nothing of tokens ask for them.
+$(BUILD)/selftests/net/opt_in.so: selftests/net/opt_in.c include/uapi/linux/ipsec_token.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -shared -fPIC $(LDFLAGS) -o $@ $< -ldl
+
 # ------------------------------------------------------------------- guest
 
 export TOP := $(CURDIR)
@@ -189,6 +197,11 @@ check-debug: packages
 		LOG=$(or $(LOG),$(BUILD)/log-$(or $(FLAVOUR),kasan)) \
 		MEM=$(or $(MEM),2G) PATIENCE=$(or $(PATIENCE),6)
 
+check-net: packages $(BUILD)/selftests/net/opt_in.so
+	@selftests/net/build.sh $(BUILD)/net-selftests
+	+@$(MAKE) --no-print-directory check LIST=selftests/net/tests.list \
+		LOG=$(or $(LOG),$(BUILD)/log-net)
+
 check-debug-ci:
 	+@$(MAKE) --no-print-directory check-debug \
 		TESTS="$$(sed -n 's/^\([^#\t ]*\)[^#]*[ \t]ci\b.*/\1/p' selftests/tests.list | xargs)"
@@ -215,6 +228,10 @@ run-demo run-bench run-shell: run-%:
 lint: packages
 	+@$(MAKE) --no-print-directory -s $(KSELFTEST)/kselftest.h
 	@KDIR=$(KDIR) selftests/lint.sh
+
+lint-deep:
+	+@$(MAKE) --no-print-directory -s $(KSELFTEST)/kselftest.h
+	@selftests/lint_deep.sh
 
 # ----------------------------------------------------------------- install
 
@@ -263,8 +280,8 @@ distclean:
 -include $(wildcard $(foreach d,lib lib/examples tools tools/tokend tools/libexec selftests \
 	selftests/helpers,$(BUILD)/$d/*.d))
 
-.PHONY: all help module fail lib examples tools selftests packages check \
+.PHONY: all help module fail lib examples tools selftests packages check check-net \
 	check-debug check-debug-ci check-race fuzz fuzz-kernel demo bench \
-	shell run-check run-demo run-bench run-shell lint install install-module install-user \
-	clean distclean
+	shell run-check run-demo run-bench run-shell lint lint-deep install install-module \
+	install-user clean distclean
 .DELETE_ON_ERROR:

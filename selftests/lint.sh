@@ -40,9 +40,9 @@ shopt -s nullglob
 module=(kernel/*.[ch] include/uapi/linux/*.h)
 library=(lib/*.[ch] include/ipsec/*.h)
 programs=(lib/examples/*.c tools/*.[ch] tools/tokend/*.[ch] tools/libexec/*.[ch]
-	selftests/*.[ch] selftests/helpers/*.[ch])
+	selftests/*.[ch] selftests/helpers/*.[ch] selftests/fuzz/kernel/*.[ch] selftests/net/*.c)
 userspace=(lib/*.c lib/examples/*.c tools/*.c tools/tokend/*.c tools/libexec/*.c
-	selftests/*.c selftests/helpers/*.c)
+	selftests/*.c selftests/helpers/*.c selftests/fuzz/kernel/*.c selftests/net/*.c)
 include=(-Iinclude -Iinclude/uapi -D_GNU_SOURCE -isystem "$BUILD/kselftest"
 	'-DIPSEC_TOKEN_VERSION="lint"')
 
@@ -140,7 +140,7 @@ lint cppcheck cppcheck -q --enable=warning,portability --error-exitcode=1 \
 # 1091: lib.sh is found at run time, from the top of the tree; 2154: so are the
 # variables it sets; 2015: "a && b || c" is how results are told here.
 lint shellcheck shellcheck -S warning -s bash -e SC1091,SC2154,SC2015 \
-	selftests/*.sh selftests/qemu/*.sh selftests/qemu/bad/*.sh .ci/run \
+	selftests/*.sh selftests/net/*.sh selftests/qemu/*.sh selftests/qemu/bad/*.sh .ci/run \
 	tools/ipsec-token.bash-completion
 
 # -------------------------------------------------------------------- texts

@@ -392,9 +392,7 @@ int monitor(int argc, char **argv)
 		return usage("what is \"%s\"?", argv[0]);
 	if (admin_open(&monitor.ipsec))
 		return EXIT_FAILED;
-	if (monitor_open(&monitor)) {
-		err = -EIO;
-	} else {
+	if (!monitor_open(&monitor)) {
 		err = module_find(&monitor);
 		if (err) {
 			mnl_socket_close(monitor.nl);

@@ -14,7 +14,7 @@ tarball=/usr/src/linux-source-6.1.tar.xz
 tests=linux-source-6.1/tools/testing/selftests
 programs=(udpgso udpgso_bench_tx udpgso_bench_rx psock_fanout psock_tpacket psock_snd
 	rxtimestamp txtimestamp reuseport_bpf reuseport_bpf_cpu reuseport_dualstack
-	reuseport_addr_any reuseaddr_conflict ip_defrag cmsg_sender nettest)
+	reuseport_addr_any reuseaddr_conflict ip_defrag cmsg_sender)
 
 [ ! -e "$dir/.done" ] || exit 0
 missing=()

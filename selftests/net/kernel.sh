@@ -22,8 +22,6 @@ commands=(
 	./reuseaddr_conflict
 	./xfrm_policy.sh ./ip_defrag.sh
 	./cmsg_so_mark.sh ./cmsg_time.sh ./cmsg_ipv6.sh
-	"./fcnal-test.sh -t ipv4_udp" "./fcnal-test.sh -t ipv6_udp"
-	"./fcnal-test.sh -t ipv4_tcp"
 )
 
 # outcome COMMAND [NAME=VALUE]: its exit status, and its results without figures

@@ -3,7 +3,7 @@
 #
 # usage: kselftest.sh DIR
 #
-# Take the kselftest headers and checkpatch out of Debian's kernel source
+# Take the kselftest headers, checkpatch and coccinelle's rules out of Debian's kernel source
 # package. They are used at build time only; no copy is kept in this
 # repository.
 
@@ -24,6 +24,7 @@ tar -C "$dir" -xf $tarball --strip-components=1 --occurrence=1 \
 	$top/scripts/checkpatch.pl \
 	$top/scripts/spelling.txt \
 	$top/scripts/const_structs.checkpatch \
+	$top/scripts/coccinelle \
 	$top/tools/testing/selftests/kselftest.h \
 	$top/tools/testing/selftests/kselftest_harness.h
 mv "$dir"/tools/testing/selftests/*.h "$dir"

@@ -19,7 +19,7 @@
 struct worker {
 	unsigned int number;
 	const char *name;
-	_Atomic uint64_t step;
+	atomic_ullong step;
 };
 
 extern uint64_t seed;

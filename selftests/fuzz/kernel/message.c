@@ -322,6 +322,19 @@ static const char * (* const faults[])(struct nlmsghdr *nlh, const struct spec_o
 	change_way,
 };
 
+static const char *fault_any(struct nlmsghdr *nlh, const struct spec_op *op, uint64_t *state)
+{
+	const char *fault = NULL;
+	unsigned int i;
+
+	/* some faults there can't be in some requests */
+	while (!fault) {
+		i = below(state, sizeof(faults) / sizeof(faults[0]));
+		fault = faults[i](nlh, op, state);
+	}
+	return fault;
+}
+
 /* ---------------------------------------------------------------------- wild */
 
 /* All but the family, which would make it somebody else's. */
@@ -388,9 +401,7 @@ void message_make(struct message *message, uint64_t *state, uint16_t family,
 		attr_make(nlh, op->wanted[i], state, known, 0);
 	}
 	if (once_in(state, 3))
-		while (!message->fault)
-			message->fault = faults[below(state, sizeof(faults) / sizeof(faults[0]))](
-				nlh, op, state);
+		message->fault = fault_any(nlh, op, state);
 	message->length = nlh->nlmsg_len;
 	if (!message->fault && once_in(state, 3))
 		run_wild(message, state);
