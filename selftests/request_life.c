@@ -179,11 +179,11 @@ static void test_bad(void)
 
 static void __attribute__((noinline)) soil(int value)
 {
-	volatile unsigned char stack[2 * IPSEC_REQUEST_MAX_SIZE];
-	size_t i;
+	unsigned char stack[2 * IPSEC_REQUEST_MAX_SIZE];
 
-	for (i = 0; i < sizeof(stack); i++)
-		stack[i] = value;
+	memset(stack, value, sizeof(stack));
+	/* as if somebody read it */
+	__asm__ volatile("" : : "r"(stack) : "memory");
 }
 
 /* What an application does not require is not required, whatever was on its stack. */

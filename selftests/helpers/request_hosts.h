@@ -270,8 +270,8 @@ static inline void bind_identity(uint32_t spi, uint8_t who, int method)
 /* Of both hosts, or else the other one would refuse what is to be refused here. */
 static inline void latch_mode(uint8_t mode)
 {
-	static const char *const hosts[] = { "left", "right" };
 	_Alignas(8) char buf[512];
+	static const char *const hosts[] = { "left", "right" };
 	struct nlmsghdr *nlh;
 	struct ipsec *handle;
 	unsigned int i;
