@@ -333,19 +333,14 @@ enum ipsec_request_reason ipsec_request_judge(struct ipsec_net *in,
  */
 int ipsec_request_error(enum ipsec_request_reason reason)
 {
-	switch (reason) {
-	case IPSEC_REQUEST_REASON_NO_SA:
-		return -ENOKEY;
-	case IPSEC_REQUEST_REASON_REFUSED:
-		return -EACCES;
-	case IPSEC_REQUEST_REASON_IDENTITY:
-	case IPSEC_REQUEST_REASON_METHOD:
-		return -EKEYREJECTED;
-	case IPSEC_REQUEST_REASON_TIMEOUT:
-		return -ETIMEDOUT;
-	case IPSEC_REQUEST_REASON_LIMIT:
-		return -EDQUOT;
-	default:
-		return -EPROTO;
-	}
+	static const int errors[] = {
+		[IPSEC_REQUEST_REASON_NO_SA]	= ENOKEY,
+		[IPSEC_REQUEST_REASON_REFUSED]	= EACCES,
+		[IPSEC_REQUEST_REASON_IDENTITY]	= EKEYREJECTED,
+		[IPSEC_REQUEST_REASON_METHOD]	= EKEYREJECTED,
+		[IPSEC_REQUEST_REASON_TIMEOUT]	= ETIMEDOUT,
+		[IPSEC_REQUEST_REASON_LIMIT]	= EDQUOT,
+	};
+
+	return -(reason < ARRAY_SIZE(errors) && errors[reason] ? errors[reason] : EPROTO);
 }
