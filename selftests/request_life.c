@@ -9,27 +9,6 @@
 #include <linux/netlink.h>
 #include <sys/wait.h>
 
-static int unload(void)
-{
-	return system("rmmod ipsec_token 2>/dev/null") ? -1 : 0;
-}
-
-/* Some things end a little later. */
-static int unload_soon(void)
-{
-	int i;
-
-	for (i = 0; i < 100 && unload(); i++)
-		usleep(100000);
-	return i < 100 ? 0 : -1;
-}
-
-static void load(void)
-{
-	if (system("insmod \"$MODULE\""))
-		errx(1, "insmod");
-}
-
 /* ---------------------------------------------------------------- bad requests */
 
 static _Alignas(4) unsigned char bytes[IPSEC_REQUEST_MAX_SIZE + 64];
@@ -366,6 +345,7 @@ int main(void)
 	ksft_set_plan(7);
 	load();
 	family = AF_INET;
+	go_home();
 	shell("net_up");
 	test_bad();
 	test_library();
@@ -373,6 +353,7 @@ int main(void)
 	test_users();
 	test_module();
 	test_namespace();
-	unload_soon();
+	if (unload_soon())
+		errx(1, "the module does not go");
 	ksft_finished();
 }
