@@ -394,6 +394,10 @@ enum ipsec_verdict ipsec_required_out(struct ipsec_net *in, struct ipsec_require
 	reason = required_judge(in, required, seen, true, loopback, &open);
 	if (!reason) {
 		WRITE_ONCE(required->negotiation, 0);
+		/* of a datagram socket nothing else tells */
+		if (unlikely(READ_ONCE(required->state) != IPSEC_REQUEST_MET) &&
+		    !is_tcp(required->sk))
+			WRITE_ONCE(required->state, IPSEC_REQUEST_MET);
 		return IPSEC_VERDICT_PASS;
 	}
 	if (open && wait)
@@ -867,6 +871,8 @@ int ipsec_require_status(struct sock *sk, struct ipsec_request_status *status)
 	required = ipsec_required_find(in, sk);
 	if (required) {
 		status->state = READ_ONCE(required->state);
+		if (!is_tcp(sk) && READ_ONCE(required->negotiation))
+			status->state = IPSEC_REQUEST_PENDING;
 		status->reason = READ_ONCE(required->reason);
 		status->refused_in = READ_ONCE(required->refused_in);
 		status->refused_out = READ_ONCE(required->refused_out);

@@ -297,6 +297,7 @@ int ipsec_request_ike_id_type(const struct ipsec_request *request)
 static void put_peer(struct nlmsghdr *nlh, const struct ipsec_request *request)
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, IPSEC_REQUEST_A_IDENTITY);
+	const void *begin = mnl_nlmsg_get_payload_tail(nlh);
 	unsigned int i;
 
 	if (request->has_itoken)
@@ -306,8 +307,8 @@ static void put_peer(struct nlmsghdr *nlh, const struct ipsec_request *request)
 	for (i = 0; i <= IPSEC_IDENTITY_A_MAX; i++)
 		if (request->peer[i])
 			mnl_attr_put_strz(nlh, i, request->peer[i]);
-	/* its length is not set before its end */
-	if (mnl_nlmsg_get_payload_tail(nlh) != mnl_attr_get_payload(nest))
+	/* it has no length of its own before it ends */
+	if (mnl_nlmsg_get_payload_tail(nlh) != begin)
 		mnl_attr_nest_end(nlh, nest);
 	else
 		mnl_attr_nest_cancel(nlh, nest);
