@@ -25,10 +25,10 @@
  * NOTHING IS KEPT
  *
  * All state can be had again: SAs from xfrm, bindings and requests from the
- * module, who is behind SAs from the keying daemons. So the agent may be killed at any time,
- * and after it was started anew, lost messages (ENOBUFS), or found the module
- * loaded anew, it does the same thing: read what there is, and add what is
- * missing. When it ends the kernel keeps all bindings.
+ * module, who is behind SAs from the keying daemons. So the agent may be killed at
+ * any time, and after it was started anew, lost messages (ENOBUFS), or found the
+ * module loaded anew, it does the same thing: read what there is, and add what is
+ * missing. When it ends the kernel keeps all bindings, and the requests that wait.
  */
 #include <errno.h>
 #include <getopt.h>
