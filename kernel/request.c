@@ -75,6 +75,10 @@ static int peer_check(const struct nlattr *peer, struct netlink_ext_ack *extack)
 	struct nlattr *attr;
 	int rem, err;
 
+	if (!nla_len(peer)) {
+		NL_SET_ERR_MSG_ATTR(extack, peer, "an identity that says nothing");
+		return -EINVAL;
+	}
 	err = once_each(nla_data(peer), nla_len(peer), extack);
 	if (err)
 		return err;
@@ -265,6 +269,12 @@ static bool compresses(struct ipsec_net *in, const struct ipsec_context *context
 	return READ_ONCE(context->compression);
 }
 
+/* Compression alone protects nothing, also where nothing in particular is required. */
+static bool is_protection(const struct ipsec_context *context)
+{
+	return context->sa[0].key.proto != IPPROTO_COMP;
+}
+
 /**
  * ipsec_request_judge - does a context meet a request
  * @in: where
@@ -289,7 +299,8 @@ enum ipsec_request_reason ipsec_request_judge(struct ipsec_net *in,
 		return IPSEC_REQUEST_REASON_UNKNOWN;
 
 	protection = ipsec_context_protects(context, READ_ONCE(in->trusted));
-	if ((request->flags & IPSEC_REQUEST_F_PRIVACY && !protection.privacy) ||
+	if (!is_protection(context) ||
+	    (request->flags & IPSEC_REQUEST_F_PRIVACY && !protection.privacy) ||
 	    (request->flags & IPSEC_REQUEST_F_INTEGRITY && !protection.integrity) ||
 	    (request->flags & IPSEC_REQUEST_F_END_TO_END && !context->end_to_end))
 		return IPSEC_REQUEST_REASON_WEAKER;
@@ -322,19 +333,14 @@ enum ipsec_request_reason ipsec_request_judge(struct ipsec_net *in,
  */
 int ipsec_request_error(enum ipsec_request_reason reason)
 {
-	switch (reason) {
-	case IPSEC_REQUEST_REASON_NO_SA:
-		return ENOKEY;
-	case IPSEC_REQUEST_REASON_REFUSED:
-		return EACCES;
-	case IPSEC_REQUEST_REASON_IDENTITY:
-	case IPSEC_REQUEST_REASON_METHOD:
-		return EKEYREJECTED;
-	case IPSEC_REQUEST_REASON_TIMEOUT:
-		return ETIMEDOUT;
-	case IPSEC_REQUEST_REASON_LIMIT:
-		return EDQUOT;
-	default:
-		return EPROTO;
-	}
+	static const int errors[] = {
+		[IPSEC_REQUEST_REASON_NO_SA]	= ENOKEY,
+		[IPSEC_REQUEST_REASON_REFUSED]	= EACCES,
+		[IPSEC_REQUEST_REASON_IDENTITY]	= EKEYREJECTED,
+		[IPSEC_REQUEST_REASON_METHOD]	= EKEYREJECTED,
+		[IPSEC_REQUEST_REASON_TIMEOUT]	= ETIMEDOUT,
+		[IPSEC_REQUEST_REASON_LIMIT]	= EDQUOT,
+	};
+
+	return reason < ARRAY_SIZE(errors) && errors[reason] ? errors[reason] : EPROTO;
 }

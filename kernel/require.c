@@ -394,6 +394,10 @@ enum ipsec_verdict ipsec_required_out(struct ipsec_net *in, struct ipsec_require
 	reason = required_judge(in, required, seen, true, loopback, &open);
 	if (!reason) {
 		WRITE_ONCE(required->negotiation, 0);
+		/* of a datagram socket nothing else tells */
+		if (unlikely(READ_ONCE(required->state) != IPSEC_REQUEST_MET) &&
+		    !is_tcp(required->sk))
+			WRITE_ONCE(required->state, IPSEC_REQUEST_MET);
 		return IPSEC_VERDICT_PASS;
 	}
 	if (open && wait)
@@ -546,6 +550,7 @@ static void connect_end(struct ipsec_required *required, enum ipsec_request_reas
 
 	WRITE_ONCE(required->reason, reason);
 	WRITE_ONCE(required->state, IPSEC_REQUEST_FAILED);
+	WRITE_ONCE(required->negotiation, 0);	/* which nobody waits for now */
 	/* as tcp_abort() does it; the queue goes when the socket is disconnected */
 	local_bh_disable();
 	bh_lock_sock(sk);
@@ -637,17 +642,20 @@ void ipsec_required_step(struct ipsec_net *in, struct sock *sk, int old, int new
  * @text: what the agent has to say, or NULL
  *
  * Context: process context, may sleep.
+ * Return: whether it still waited.
  */
-void ipsec_required_answer(struct ipsec_net *in, const struct sock *sk, u64 negotiation,
+bool ipsec_required_answer(struct ipsec_net *in, const struct sock *sk, u64 negotiation,
 			   enum ipsec_request_reason reason, const char *text)
 {
 	char *copy = text ? kstrdup(text, GFP_KERNEL_ACCOUNT) : NULL;
 	struct ipsec_required *required;
+	bool waited = false;
 
 	rcu_read_lock();
 	required = ipsec_required_find(in, sk);
 	if (!required || READ_ONCE(required->negotiation) != negotiation)
 		goto out;
+	waited = true;
 	WRITE_ONCE(required->negotiation, 0);
 	spin_lock_bh(&required->lock);
 	swap(required->text, copy);
@@ -668,6 +676,7 @@ void ipsec_required_answer(struct ipsec_net *in, const struct sock *sk, u64 nego
 out:
 	rcu_read_unlock();
 	kfree(copy);
+	return waited;
 }
 
 /* ------------------------------------------------------------------ socket options */
@@ -867,6 +876,8 @@ int ipsec_require_status(struct sock *sk, struct ipsec_request_status *status)
 	required = ipsec_required_find(in, sk);
 	if (required) {
 		status->state = READ_ONCE(required->state);
+		if (!is_tcp(sk) && READ_ONCE(required->negotiation))
+			status->state = IPSEC_REQUEST_PENDING;
 		status->reason = READ_ONCE(required->reason);
 		status->refused_in = READ_ONCE(required->refused_in);
 		status->refused_out = READ_ONCE(required->refused_out);

@@ -297,7 +297,7 @@ int ipsec_request_ike_id_type(const struct ipsec_request *request)
 static void put_peer(struct nlmsghdr *nlh, const struct ipsec_request *request)
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, IPSEC_REQUEST_A_IDENTITY);
-	const uint32_t empty = nlh->nlmsg_len;
+	const void *begin = mnl_nlmsg_get_payload_tail(nlh);
 	unsigned int i;
 
 	if (request->has_itoken)
@@ -307,8 +307,8 @@ static void put_peer(struct nlmsghdr *nlh, const struct ipsec_request *request)
 	for (i = 0; i <= IPSEC_IDENTITY_A_MAX; i++)
 		if (request->peer[i])
 			mnl_attr_put_strz(nlh, i, request->peer[i]);
-	/* the nest itself has no length before its end */
-	if (nlh->nlmsg_len > empty)
+	/* it has no length of its own before it ends */
+	if (mnl_nlmsg_get_payload_tail(nlh) != begin)
 		mnl_attr_nest_end(nlh, nest);
 	else
 		mnl_attr_nest_cancel(nlh, nest);

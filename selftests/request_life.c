@@ -9,27 +9,6 @@
 #include <linux/netlink.h>
 #include <sys/wait.h>
 
-static int unload(void)
-{
-	return system("rmmod ipsec_token 2>/dev/null") ? -1 : 0;
-}
-
-/* Some things end a little later. */
-static int unload_soon(void)
-{
-	int i;
-
-	for (i = 0; i < 100 && unload(); i++)
-		usleep(100000);
-	return i < 100 ? 0 : -1;
-}
-
-static void load(void)
-{
-	if (system("insmod \"$MODULE\""))
-		errx(1, "insmod");
-}
-
 /* ---------------------------------------------------------------- bad requests */
 
 static _Alignas(4) unsigned char bytes[IPSEC_REQUEST_MAX_SIZE + 64];
@@ -141,6 +120,9 @@ static void test_bad(void)
 		put(i, &zero, sizeof(zero));
 		EXPECT(set(fd), -EINVAL);
 	}
+	begin();
+	put(IPSEC_REQUEST_A_IDENTITY | NLA_F_NESTED, NULL, 0);
+	EXPECT(set(fd), -EINVAL);			/* somebody, but nobody */
 	peer(IPSEC_IDENTITY_A_ITOKEN, itoken, sizeof(itoken) - 1);
 	EXPECT(set(fd), -EINVAL);
 	peer(IPSEC_IDENTITY_A_METHOD, &byte, 1);
@@ -172,6 +154,34 @@ static void test_bad(void)
 	EXPECT(status_of(fd).state, IPSEC_REQUEST_ABSENT);
 	close(fd);
 	report("what is no request is refused, and changes nothing");
+}
+
+static void __attribute__((noinline)) soil(int value)
+{
+	unsigned char stack[2 * IPSEC_REQUEST_MAX_SIZE];
+
+	memset(stack, value, sizeof(stack));
+	/* as if somebody read it */
+	__asm__ volatile("" : : "r"(stack) : "memory");
+}
+
+/* What an application does not require is not required, whatever was on its stack. */
+static void test_library(void)
+{
+	struct ipsec_request *request = request_new("privacy");
+	socklen_t size;
+	int i, fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	for (i = 0; i < 256; i += 5) {
+		soil(i);
+		EXPECT(ipsec_request_apply(request, fd), 0);
+		size = sizeof(bytes);
+		EXPECT(getsockopt(fd, SOL_IP, IPSEC_SO_REQUEST, bytes, &size), 0);
+		EXPECT(size, 8);
+	}
+	close(fd);
+	ipsec_request_free(request);
+	report("what was not required is not");
 }
 
 static void test_kinds(void)
@@ -332,15 +342,18 @@ int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	ksft_print_header();
-	ksft_set_plan(6);
+	ksft_set_plan(7);
 	load();
 	family = AF_INET;
+	go_home();
 	shell("net_up");
 	test_bad();
+	test_library();
 	test_kinds();
 	test_users();
 	test_module();
 	test_namespace();
-	unload_soon();
+	if (unload_soon())
+		errx(1, "the module does not go");
 	ksft_finished();
 }

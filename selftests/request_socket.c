@@ -406,8 +406,9 @@ int main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	ksft_print_header();
-	ksft_set_plan(2 * 25);
+	ksft_set_plan(2 * 26);
 	for (i = 0; i < ARRAY_SIZE(families); i++) {
+		load();
 		hosts_up(families[i]);
 		server = tcp_listener("right", &right);
 		test_no_sa();
@@ -418,6 +419,8 @@ int main(void)
 		test_agent();
 		close(server);
 		hosts_down();
+		EXPECT(unload_soon(), 0);
+		report("in the end nothing is left");
 	}
 	ksft_finished();
 }

@@ -131,6 +131,7 @@ int main(void)
 	if (ipsec_request_set_timeout(request, 1000))
 		errx(1, "timeout");
 	for (i = 0; i < ARRAY_SIZE(families); i++) {
+		load();
 		hosts_up(families[i]);
 		server = tcp_listener("right", &right);
 		if (fcntl(server, F_SETFL, O_NONBLOCK))
@@ -144,6 +145,8 @@ int main(void)
 		report("with one, none is");
 		close(server);
 		hosts_down();
+		if (unload_soon())
+			errx(1, "the module does not go");
 	}
 	ksft_finished();
 }

@@ -33,7 +33,7 @@
 
 static struct sockaddr_storage left, right;
 static socklen_t length;
-static int family, wire;
+static int family, wire, home = -1;
 static struct ipsec *ipsec;
 static struct mnl_socket *agent;
 static char wrong[8192];
@@ -101,10 +101,21 @@ static inline void set_address(struct sockaddr_storage *address, const char *tex
 	length = family == AF_INET ? sizeof(*sin) : sizeof(*sin6);
 }
 
+/* Back to where the program began, since whoever is in a namespace keeps it. */
+static inline void go_home(void)
+{
+	if (home < 0)
+		home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (home < 0 || setns(home, CLONE_NEWNET))
+		err(1, "home");
+}
+
+/* What is closed before its data is acknowledged is given up soon, or it would keep all. */
 static inline void hosts_up(int which)
 {
 	family = which;
-	shell("net_up");
+	go_home();
+	shell("net_up; for h in left right; do $h sysctl -qw net.ipv4.tcp_orphan_retries=1; done");
 	set_address(&left, family == AF_INET ? "10.0.0.1" : "fd00::1");
 	set_address(&right, family == AF_INET ? "10.0.0.2" : "fd00::2");
 	enter("right");
@@ -123,7 +134,29 @@ static inline void hosts_down(void)
 	agent = NULL;
 	ipsec = NULL;
 	close(wire);
+	go_home();
 	shell("net_down");
+}
+
+static inline void load(void)
+{
+	if (system("insmod \"$MODULE\""))
+		errx(1, "insmod");
+}
+
+static inline int unload(void)
+{
+	return system("rmmod ipsec_token 2>/dev/null") ? -1 : 0;
+}
+
+/* Some things end a little later. */
+static inline int unload_soon(void)
+{
+	int i;
+
+	for (i = 0; i < 300 && unload(); i++)
+		usleep(100000);
+	return i < 300 ? 0 : -1;
 }
 
 /* Packets of a protocol that were seen in clear since last asked. */
@@ -267,16 +300,27 @@ static inline void bind_identity(uint32_t spi, uint8_t who, int method)
 	}
 }
 
+/* Of both hosts, or else the other one would refuse what is to be refused here. */
 static inline void latch_mode(uint8_t mode)
 {
 	_Alignas(8) char buf[512];
+	static const char *const hosts[] = { "left", "right" };
 	struct nlmsghdr *nlh;
+	struct ipsec *handle;
+	unsigned int i;
 
-	module();
-	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_CONFIG_SET, NLM_F_ACK);
-	mnl_attr_put_u8(nlh, IPSEC_A_LATCH_MODE, mode);
-	if (talk(nlh))
-		errx(1, "mode: %s", ipsec_error(ipsec));
+	for (i = 0; i < IPSEC_ARRAY_SIZE(hosts); i++) {
+		enter(hosts[i]);
+		if (ipsec_open(&handle))
+			errx(1, "module");
+		nlh = ipsec_nl_request(handle, buf, IPSEC_CMD_CONFIG_SET, NLM_F_ACK);
+		mnl_attr_put_u8(nlh, IPSEC_A_LATCH_MODE, mode);
+		ipsec_enter(handle);
+		if (ipsec_nl_talk(handle, nlh, NULL, NULL))
+			errx(1, "mode: %s", ipsec_error(handle));
+		ipsec_leave(handle);
+		ipsec_close(handle);
+	}
 }
 
 /* -------------------------------------------------------------- the agent */
