@@ -66,11 +66,13 @@ not_started() {
 
 # watch: see what leaves left in clear; unwatch: how much did
 watch() {
+	# what the one before has said is not said by this one
+	rm -f "$dir/watching"
 	"$HELPERS/netns" left tcpdump -nn -l --immediate-mode -i veth \
 		'tcp or udp or icmp or proto 136 or icmp6 and ip6[40] == 128' \
 		>"$dir/seen" 2>"$dir/watching" &
 	watcher=$!
-	until grep -q '^listening' "$dir/watching" || ! kill -0 $watcher; do
+	until grep -qs '^listening' "$dir/watching" || ! kill -0 $watcher; do
 		sleep 0.1
 	done
 }
