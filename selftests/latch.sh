@@ -107,6 +107,19 @@ policies() {
 	fi
 }
 
+# patient [METRIC...]: retransmission timers long enough for a packet to wait, so
+# that what is sent again has been lost; or as they were
+patient() {
+	local host
+
+	for host in left right; do
+		$host sysctl -qw "net.ipv4.tcp_early_retrans=$([ -n "$1" ] && echo 0 || echo 3)"
+		$host $IP route replace 10.0.0.0/24 dev veth "$@"
+		# in place of the kernel's own, which has this metric
+		$host $IP route replace fd00::/64 dev veth proto kernel metric 256 "$@"
+	done
+}
+
 # latch_up KIND FAMILY [NAME=VALUE...]: as ipsec_up, and identities. Cleartext
 # is not refused by policies, so that it can be tried.
 latch_up() {

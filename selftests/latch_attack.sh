@@ -13,6 +13,11 @@ evil_bytes() {
 	IPSEC_SPI=$EVIL_SPI xfrm_bytes left "$1" esp
 }
 
+# listed STATE: latches of left that the command lists in it
+listed() {
+	left "${BUILD:-build}/tools/ipsec-token" latch list | grep -c "^$1 "
+}
+
 # works TITLE ROLE: every attack does
 T_WORKS=8
 works() {
@@ -78,7 +83,7 @@ leaves() {
 }
 
 # stays TITLE ROLE: it does not
-T_STAYS=14
+T_STAYS=15
 stays() {
 	tell "open x $2 ; say x"
 	ask count
@@ -88,7 +93,7 @@ stays() {
 		"$1: without a policy the latch is broken"
 	sleep 0.5
 	says "seen" 0 "$1: no data left in clear"
-	says "list" "*broken 1" "$1: the administrator sees it"
+	is "$(listed BROKEN) $(listed CLOSED)" "1 0" "$1: the administrator sees it"
 	policies add
 	says "read x right secret" ok "$1: with the policy the connection goes on"
 	says "latch x" "established 2 out-clear +([0-9]) same" "$1: the latch is mended"
@@ -111,6 +116,7 @@ stays() {
 	says "got x" ECONNRESET "$1: if asked for, it is reset"
 	says "latch x" "closed 3 out-clear *" "$1: and the reason can be read"
 	says "seen ; count" "0, out-clear +([0-9]) broken 1 reset 1" "$1: nothing left"
+	is "$(listed BROKEN) $(listed CLOSED)" "0 1" "$1: and the administrator sees that"
 	policies add
 	tell "close x abort"
 }

@@ -7,7 +7,7 @@
 # shellcheck source=lib.sh
 . selftests/lib.sh
 
-RESULTS=16	# of helpers/latch_handshake.c
+RESULTS=17	# of helpers/latch_handshake.c
 
 plan $((2 * RESULTS))
 net_up

@@ -73,6 +73,69 @@ t_demux() {
 	left sysctl -qw net.ipv4.ip_early_demux=1
 }
 
+# A socket that a program is at work with gets its segments later.
+T_BACKLOG=6
+t_backlog() {
+	local by
+
+	latch_up esp-gcm "$1"
+	for by in evil clear; do
+		tell "mode off ; open x $2 ; say x ; inject x $by data locked"
+		says "got x" evil "IPv$1, socket in use, by $by, off: it is taken"
+		tell "close x abort ; mode enforce ; open x $2 ; say x"
+		ask count
+		tell "inject x $by data locked ; inject x $by rst locked ; inject x $by fin locked"
+		says "got x ; count" "nothing, in-c+([a-z]) 3" \
+			"IPv$1, socket in use, by $by: it is refused"
+		says "say x" ok "IPv$1, socket in use, by $by: the connection lives on"
+		tell "close x abort"
+	done
+	latch_down
+}
+
+# Two sockets listen at the port; whoever gets a connection has it latched.
+T_SHARED=$((2 * T_ATTACKED + 1))
+t_shared() {
+	local first='' second='' got i
+
+	latch_up esp-gcm "$1"
+	for ((i = 0; i < 40; i++)); do
+		ask "open x responder shared"
+		got=$answer
+		if [ -z "${!got}" ]; then
+			declare "$got=yes"
+			tell "say x"
+			attacked "IPv$1, SO_REUSEPORT, the $got"
+		fi
+		tell "close x abort"
+		[ -z "$first" ] || [ -z "$second" ] || break
+	done
+	is "$first $second" "yes yes" "IPv$1, SO_REUSEPORT: both sockets had connections"
+	latch_down
+}
+
+# ESP has parts that join packets before they are decrypted, and take them apart
+# after they are encrypted; what the kernel calls offload, and does by itself.
+T_OFFLOAD=$((2 * (T_ATTACKED + 2)))
+t_offload() {
+	local kind
+
+	modprobe -a -q esp4_offload esp6_offload
+	tell "offload on"
+	for kind in esp-gcm tunnel; do
+		latch_up $kind "$1"
+		check "IPv$1, $kind, ESP offload: in use" \
+			[ "$(<"/sys/module/esp$1_offload/refcnt")" -gt 0 ]
+		tell "open x $2 ; say x"
+		ask count
+		says "bulk x ; count" "ok, none" "IPv$1, $kind, ESP offload: all arrives"
+		attacked "IPv$1, $kind, ESP offload"
+		tell "close x abort"
+		latch_down
+	done
+	modprobe -r -q esp4_offload esp6_offload
+}
+
 # Of a tunnel with a device of its own, left has one and evil has one.
 T_XFRMI=$((T_ATTACKED + 2))
 t_xfrmi() {
@@ -272,12 +335,16 @@ t_modes() {
 	latch_down
 }
 
-plan $((T_HEADERS + 2 * (T_DEMUX + T_XFRMI + T_VRF + T_REUSE + T_DISORDER + T_CLEAR) + T_MODES))
+plan $((T_HEADERS + T_MODES + 2 * (T_DEMUX + T_BACKLOG + T_SHARED + T_OFFLOAD + T_XFRMI +
+	T_VRF + T_REUSE + T_DISORDER + T_CLEAR)))
 latch_net_up
 t_headers
 for family in 4 6; do
 	[ $family = 4 ] && role=initiator || role=responder
 	t_demux $family
+	t_backlog $family $role
+	t_shared $family
+	t_offload $family $role
 	t_xfrmi $family $role
 	t_reuse $family
 	t_disorder $family

@@ -7,19 +7,6 @@
 # shellcheck source=latch.sh
 . selftests/latch.sh
 
-# patient [METRIC...]: retransmission timers long enough for a packet to wait, so
-# that what is sent again has been lost; or as they were
-patient() {
-	local host
-
-	for host in left right; do
-		$host sysctl -qw "net.ipv4.tcp_early_retrans=$([ -n "$1" ] && echo 0 || echo 3)"
-		$host $IP route replace 10.0.0.0/24 dev veth "$@"
-		# in place of the kernel's own, which has this metric
-		$host $IP route replace fd00::/64 dev veth proto kernel metric 256 "$@"
-	done
-}
-
 # sas add|delete: those of the present IPSEC_SPI, on both hosts
 sas() {
 	{ ipsec_sas "$1" lr; ipsec_sas "$1" rl; } >"$TMPDIR/sas"
@@ -51,7 +38,7 @@ variant() {
 }
 
 # Where no agent speaks, SAs succeed each other if they look the same.
-T_ALONE=11
+T_ALONE=10
 t_alone() {
 	local title="IPv$1, $2, no agent" token older
 
@@ -88,19 +75,29 @@ t_alone() {
 	says "got x ; count" "evil, none" "$title: what looks the same is taken for the same"
 	tell "close x abort"
 	ipsec_down
+}
 
-	[ "$2" != tunnel ] || { ok "$title: (transport only)"; return; }
-	ipsec_up esp-null "$1" level=use
-	tell "open x $3 ; say x"
-	ask count
-	variant kind=esp-gcm
-	says "got x ; count" "evil, none" "$title: what is stronger passes"
-	tell "close x abort"
-	ipsec_down
+# What protects no less succeeds, what protects less does not.
+T_QUALITY=2
+t_quality() {
+	local own other wanted what
+
+	while read -r own other wanted what; do
+		ipsec_up "$own" "$1" level=use
+		tell "between $LEFT_IP $RIGHT_IP ; open x $2 ; say x"
+		ask count
+		variant "kind=$other"
+		says "got x ; count" "$wanted" "IPv$1, $own: $what"
+		tell "close x abort"
+		ipsec_down
+	done <<-END
+	esp-null esp-gcm evil,?none what is stronger passes
+	esp-cbc esp-bare nothing,?in-context?1 nothing of integrity is refused
+	END
 }
 
 # An agent tells a little later who is behind new SAs.
-T_LATE=15
+T_LATE=17
 t_late() {
 	local title="IPv$1, $2, late" token
 
@@ -131,6 +128,16 @@ t_late() {
 	sas delete
 	says "read x right secret ; read x left evil" "ok, ok" \
 		"$title: it is gone: the connection goes on"
+	IPSEC_SPI=$IPSEC_OLD_SPI
+
+	# of the peer, who takes left for somebody else
+	ask count
+	ipsec_rekey
+	tell "bind $IPSEC_SPI a1 - c7 ; send x right evil ; send x left secret"
+	becomes "latch x" "broken 2 *" "$title: for another local identity: broken"
+	sas delete
+	says "read x right secret ; read x left evil" "ok, ok" \
+		"$title: it is gone, too: the connection goes on"
 	IPSEC_SPI=$IPSEC_OLD_SPI
 
 	# nobody's
@@ -256,7 +263,7 @@ t_move() {
 	ipsec_down
 }
 
-plan $((4 * (T_ALONE + T_LATE + T_FIRST) + 2 * T_MOVE))
+plan $((4 * (T_ALONE + T_LATE + T_FIRST) + 2 * (T_QUALITY + T_MOVE)))
 latch_net_up
 while read -r family kind role; do
 	t_alone "$family" "$kind" "$role"
@@ -266,6 +273,8 @@ done <<END
 6 esp-gcm responder
 6 tunnel initiator
 END
+t_quality 4 initiator
+t_quality 6 responder
 while read -r family kind role; do
 	t_late "$family" "$kind" "$role"
 	t_first "$family" "$kind" "$role"

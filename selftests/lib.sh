@@ -217,6 +217,7 @@ ipsec_algorithms() {
 	*/comp)		echo "comp deflate" ;;
 	esp-cbc/esp)	ipsec_enc "cbc(aes)" "$3" 32 && ipsec_auth "$3" ;;
 	esp-null/esp)	echo -n 'enc ecb(cipher_null) "" ' && ipsec_auth "$3" ;;
+	esp-bare/esp)	ipsec_enc "cbc(aes)" "$3" 32 && echo ;;
 	untrusted/esp)	ipsec_enc "cbc(des3_ede)" "$3" 24 && ipsec_auth "$3" ;;
 	*)		echo -n "aead rfc4106(gcm(aes)) " && ipsec_key "$3" 20 && echo " 128" ;;
 	esac

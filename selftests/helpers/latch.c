@@ -5,7 +5,9 @@
  * answers.
  *
  *	between LEFT RIGHT [PORT [DEVICE]]	addresses of what is opened next
- *	open NAME initiator|responder	a TCP connection; who left is
+ *	open NAME initiator|responder [shared]	a TCP connection; who left is.
+ *				shared: two sockets listen at the port; answers
+ *				which of them got it, first or second
  *	say NAME		data each way
  *	send NAME left|right TEXT	by that host
  *	read NAME left|right TEXT	wait until that has come: ok, or what did
@@ -13,8 +15,9 @@
  *	wait NAME		until there is something of the kind
  *	inject NAME evil|clear WHAT [HOW]	a segment to left, in the name of
  *				right. WHAT is data, rst, fin, seq or sum (data
- *				with a wrong one). HOW (IPv6): hop or dst (behind
- *				an extension header), or fragments
+ *				with a wrong one). HOW: locked (the socket is in use
+ *				meanwhile); IPv6: hop or dst (behind an extension
+ *				header), or fragments
  *	latch NAME		what the socket option says: STATE FLAGS REASON
  *				REFUSED NOW
  *	flags NAME NUMBER	set it
@@ -23,6 +26,7 @@
  *	disorder NAME		segments that came out of order, to both ends
  *	flow NAME, flowed NAME	begin to send something small each way again and
  *				again, and read it; end that: ok if all has come
+ *	bulk NAME		a megabyte each way
  *	close NAME [abort|left]	both ends, right first or left first
  *	pause MILLISECONDS	without starting a program, which takes longer
  *	unload			the module; nothing more is known of it
@@ -31,7 +35,8 @@
  *	powerless		what others than the administrator are answered
  *	offload on|off		of all devices: GRO, GSO, TSO and checksums
  *	outer LEFT RIGHT	addresses of SAs, if not those
- *	bind SPI WHO [LINEAGE]	the pair of SAs counted from SPI, on left
+ *	bind SPI WHO [LINEAGE [LOCAL]]	the pair of SAs counted from SPI, on left;
+ *				"-": none. LOCAL is who left is
  *	mode enforce|report|off	of left; that of right is off from then on
  *	count			what latches have counted since asked last
  *	there			what is there: latches connections paths contexts
@@ -102,26 +107,32 @@ static int socket_bound(enum host host, int at)
 COMMAND(do_open)
 {
 	enum host from = strcmp(arg[2], "responder") ? LEFT : RIGHT, to = !from;
+	int listeners[2] = { socket_bound(to, port), -1 }, got = 0;
 	struct sockaddr_storage peer = addresses[to];
 	socklen_t size = sizeof(link->own);
+	bool shared = !strcmp(arg[3], "shared");
 
 	link = link_find("");
 	snprintf(link->name, sizeof(link->name), "%s", arg[1]);
-	link->listener = socket_bound(to, port);
+	if (shared)
+		listeners[1] = socket_bound(to, port);
 	link->fd[to] = -1;
 	link->fd[from] = socket_bound(from, port + 1000);
 	((struct sockaddr_in *)&peer)->sin_port = htons(port);
-	if (listen(link->listener, 4) ||
+	if (listen(listeners[0], 4) || (shared && listen(listeners[1], 4)) ||
 	    connect(link->fd[from], (struct sockaddr *)&peer, length)) {
 		answer(error_name(errno));
 	} else {
-		link->fd[to] = accept(link->listener, NULL, NULL);
+		got = shared && !readable(listeners[0], 100);
+		link->fd[to] = accept(listeners[got], NULL, NULL);
 		if (link->fd[to] < 0 ||
 		    getsockname(link->fd[LEFT], (struct sockaddr *)&link->own, &size) ||
 		    getpeername(link->fd[LEFT], (struct sockaddr *)&link->peer, &size))
 			err(1, "accept");
-		answer("ok");
+		answer(!shared ? "ok" : got ? "second" : "first");
 	}
+	link->listener = listeners[got];
+	close(listeners[!got]);
 	port++;
 }
 
@@ -254,6 +265,37 @@ COMMAND(do_flow)
 		answer_error(pthread_join(flow_thread, NULL) ?: flow_error);
 }
 
+#define BULK	(1 << 20)
+
+/* As much as goes in, in packets as large as they get. */
+COMMAND(do_bulk)
+{
+	static char data[BULK], got[BULK];
+	size_t sent, have, i;
+	ssize_t ret;
+	int from;
+
+	for (i = 0; i < BULK; i++)
+		data[i] = i % 251;
+	for (from = LEFT; from <= RIGHT; from++) {
+		for (sent = 0, have = 0; have < BULK; have += ret) {
+			ret = send(link->fd[from], data + sent, BULK - sent,
+				   MSG_DONTWAIT | MSG_NOSIGNAL);
+			sent += ret > 0 ? ret : 0;
+			if (!readable(link->fd[!from], TIMEOUT))
+				break;
+			ret = recv(link->fd[!from], got + have, BULK - have, MSG_DONTWAIT);
+			if (ret <= 0)
+				break;
+		}
+		if (have < BULK || memcmp(data, got, BULK)) {
+			printf("%zu of %zu from %s", have, sent, host_names[from]);
+			return;
+		}
+	}
+	answer("ok");
+}
+
 /* ------------------------------------------------------------ what is known */
 
 COMMAND(do_latch)
@@ -346,7 +388,7 @@ COMMAND(do_unload)
 
 COMMAND(do_many)
 {
-	char *open_args[] = { "open", "many", "initiator" }, *close_args[] = { "", "", "" };
+	char *open_args[] = { "open", "many", "initiator", "" }, *close_args[] = { "", "", "" };
 	FILE *out = stdout;
 	int i, failed = 0;
 	char got[16];
@@ -479,7 +521,7 @@ static const struct {
 	{ "seen", false, do_seen },		{ "forget", false, do_forget },
 	{ "unconnected", false, do_unconnected }, { "powerless", false, do_powerless },
 	{ "offload", false, do_offload },	{ "pause", false, do_pause },
-	{ "unload", false, do_unload },
+	{ "unload", false, do_unload },		{ "bulk", true, do_bulk },
 };
 
 static void obey(char **arg)

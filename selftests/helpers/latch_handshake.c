@@ -212,6 +212,25 @@ static void simultaneous(bool locked)
 	judge(fd, "good", locked ? "simultaneous open, in the backlog" : "simultaneous open");
 }
 
+/* Its SYN brings data; nobody has said so far how that is to be protected. */
+static void fast_open_connecting(void)
+{
+	uint32_t seq, ack;
+	int fd;
+
+	begin();
+	fd = left_socket(0, SOCK_NONBLOCK);
+	set_port(&right, right_port);
+	if (sendto(fd, "data", 4, MSG_FASTOPEN, (struct sockaddr *)&right, length) != 4)
+		err(1, "MSG_FASTOPEN");
+	receive_segment(SYN, &seq, &ack);
+	send_segment(PROTECTED, SYN | ACK, ISN, seq + 5, "");
+	send_segment(CLEAR, ACK, ISN + 1, seq + 5, "evil");
+	send_segment(CLEAR, ACK | RST, ISN + 1, seq + 5, "");
+	send_segment(PROTECTED, ACK, ISN + 1, seq + 5, "good");
+	judge(fd, "good", "Fast Open, the connecting end");
+}
+
 /* -------------------------------------------------------- the accepting end */
 
 static int accepted(void)
@@ -434,6 +453,7 @@ int main(int argc, char **argv)
 	reset_behind_synack();
 	simultaneous(false);
 	simultaneous(true);
+	fast_open_connecting();
 	behind_ack("", "");
 	fast_open(false);
 	fast_open(true);

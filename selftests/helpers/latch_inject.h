@@ -12,6 +12,7 @@
 
 #include "latch_module.h"
 #include "segment.h"
+#include "socket_lock.h"
 
 static int packet_out, packet_in = -1;
 
@@ -103,7 +104,9 @@ COMMAND(do_inject)
 	bool ipv6 = link->own.ss_family == AF_INET6;
 	uint64_t before = refused_count();
 	const char *text = strcmp(how, "fragments") ? "evil" : "evilevil";
+	bool locked = !strcmp(how, "locked");
 	struct segment segment;
+	struct lock lock;
 	int i, flags = ACK;
 	size_t size;
 
@@ -123,6 +126,8 @@ COMMAND(do_inject)
 	else if (!strcmp(how, "dst"))
 		size = insert_header(&segment, size, IPPROTO_DSTOPTS, padding);
 
+	if (locked)
+		lock_socket(&lock, link->fd[LEFT]);
 	if (!strcmp(how, "fragments"))
 		put_fragments(&segment, size);
 	else if (!strcmp(by, "clear"))
@@ -132,6 +137,10 @@ COMMAND(do_inject)
 
 	/* until it has done something, or been refused, or long enough */
 	enter(LEFT);
+	if (locked) {
+		usleep(100000);
+		unlock_socket(&lock);
+	}
 	for (i = 0; i < 20 && !readable(link->fd[LEFT], 20); i++)
 		if (refused_count() != before)
 			break;

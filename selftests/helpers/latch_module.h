@@ -207,7 +207,7 @@ static inline void put_sa(struct nlmsghdr *nlh, int to, uint32_t spi)
 /* Whichever of the two there are: the evil one may have an SA one way only. */
 COMMAND(do_bind)
 {
-	const char *spi = arg[1], *who = arg[2], *lineage = arg[3];
+	const char *spi = arg[1], *who = arg[2], *lineage = arg[3], *local = arg[4];
 	int to, ret, bound = 0, error = -ENOENT;
 
 	if (!module()) {
@@ -217,17 +217,24 @@ COMMAND(do_bind)
 	for (to = LEFT; to <= RIGHT; to++) {
 		_Alignas(8) char buf[512];
 		uint8_t value[IPSEC_ITOKEN_SIZE];
+		struct nlattr *nest, *own;
 		struct nlmsghdr *nlh;
-		struct nlattr *nest;
 
 		nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_IDENTITY_BIND, NLM_F_ACK);
 		memset(value, strtoul(who, NULL, 16), sizeof(value));
 		nest = mnl_attr_nest_start(nlh, IPSEC_A_IDENTITY);
 		mnl_attr_put(nlh, IPSEC_IDENTITY_A_ITOKEN, sizeof(value), value);
 		mnl_attr_put_u8(nlh, IPSEC_IDENTITY_A_METHOD, IPSEC_AUTH_PKIX_INLINE);
-		if (*lineage)
+		if (*lineage && *lineage != '-')
 			mnl_attr_put_u64(nlh, IPSEC_IDENTITY_A_LINEAGE,
 					 strtoul(lineage, NULL, 0));
+		if (*local) {
+			memset(value, strtoul(local, NULL, 16), sizeof(value));
+			own = mnl_attr_nest_start(nlh, IPSEC_IDENTITY_A_LOCAL);
+			mnl_attr_put(nlh, IPSEC_IDENTITY_A_ITOKEN, sizeof(value), value);
+			mnl_attr_put_u8(nlh, IPSEC_IDENTITY_A_METHOD, IPSEC_AUTH_PKIX_INLINE);
+			mnl_attr_nest_end(nlh, own);
+		}
 		mnl_attr_nest_end(nlh, nest);
 		put_sa(nlh, to, strtoul(spi, NULL, 0) + (to == RIGHT ? 1 : 2));
 		ret = talk(nlh, NULL, NULL);
