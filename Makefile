@@ -267,6 +267,6 @@ distclean:
 -include $(wildcard $(foreach d,lib lib/examples tools tools/tokend tools/libexec selftests \
 	selftests/helpers,$(BUILD)/$d/*.d))
 
-.PHONY: all help module fail lib examples tools selftests packages check check-debug check-debug-ci check-net check-race fuzz demo bench \
-	shell run-check run-demo run-bench run-shell lint lint-deep install clean distclean
+.PHONY: all help module fail lib examples tools selftests packages check check-debug \
+	check-debug-ci check-net check-race fuzz demo bench shell run-check run-demo run-bench run-shell lint lint-deep install clean distclean
 .DELETE_ON_ERROR:
