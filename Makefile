@@ -268,5 +268,6 @@ distclean:
 	selftests/helpers,$(BUILD)/$d/*.d))
 
 .PHONY: all help module fail lib examples tools selftests packages check check-debug \
-	check-debug-ci check-net check-race fuzz demo bench shell run-check run-demo run-bench run-shell lint lint-deep install clean distclean
+	check-debug-ci check-net check-race fuzz demo bench shell run-check run-demo run-bench \
+	run-shell lint lint-deep install clean distclean
 .DELETE_ON_ERROR:
