@@ -151,9 +151,10 @@ lint readme-example readme
 
 # Each test that the threat model names has the words it is said to have.
 threats() {
-	local file words status=0
+	local file words count=0 status=0
 
 	while IFS=$'\t' read -r file words; do
+		count=$((count + 1))
 		grep -qsF -e "$words" "selftests/$file" && continue
 		echo "Documentation/security.md: not in $file: $words"
 		status=1
@@ -166,6 +167,7 @@ threats() {
 				print file "\t" part[i]
 		}
 	}' Documentation/security.md)
+	[ $count -gt 0 ] || status=1
 	return $status
 }
 lint threats threats
