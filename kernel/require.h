@@ -107,6 +107,19 @@ static __always_inline bool ipsec_required_remnant(const struct sock *sk)
 	       sk->sk_type == SOCK_STREAM && sock_flag(sk, SOCK_DEAD);
 }
 
+/* Is it TCP? Else it is UDP, where something is required of it. */
+static inline bool ipsec_required_tcp(const struct sock *sk)
+{
+	return sk->sk_type == SOCK_STREAM && sk->sk_protocol == IPPROTO_TCP;
+}
+
+bool ipsec_required_supported(const struct sock *sk);
+struct ipsec_required *ipsec_required_alloc(gfp_t gfp);
+void ipsec_required_put(struct ipsec_required *required);
+int ipsec_required_add(struct ipsec_net *in, struct ipsec_required *required, struct sock *sk,
+		       gfp_t gfp);
+void ipsec_required_due(struct ipsec_required *required, unsigned long delay);
+void ipsec_required_not_due(struct ipsec_required *required);
 struct ipsec_required *ipsec_required_find(struct ipsec_net *in, const struct sock *sk);
 struct ipsec_required *ipsec_required_of(struct ipsec_net *in, struct sock *sk);
 struct ipsec_required *ipsec_required_child(const struct ipsec_required *listener);
@@ -130,6 +143,11 @@ void ipsec_required_step(struct ipsec_net *in, struct sock *sk, int old, int new
 
 bool ipsec_required_answer(struct ipsec_net *in, const struct sock *sk, u64 negotiation,
 			   enum ipsec_request_reason reason, const char *text);
+
+bool ipsec_connect_pending(const struct ipsec_required *required);
+void ipsec_connect_begins(struct ipsec_required *required);
+void ipsec_connect_fail(struct ipsec_required *required, enum ipsec_request_reason reason);
+void ipsec_connect_work(struct work_struct *work);
 
 int ipsec_require_set(struct sock *sk, sockptr_t arg, unsigned int len);
 int ipsec_require_get(struct sock *sk, void __user *user, int *len);
