@@ -32,6 +32,7 @@ help:
 	@echo 'make install      DESTDIR= PREFIX=/usr/local LIBDIR=PREFIX/lib'
 	@echo 'make demo         watch it work in a guest'
 	@echo 'make check        all tests in a guest; TESTS="a b" SMP=2 MEM=1G'
+	@echo '                  CONNECTIONS=100000 to have that many in latch_storm'
 	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
 	@echo 'make check-race   all at once, in disorder, on that kernel; DURATION=600 seconds'
 	@echo 'make bench        count instructions in a guest, into build/bench.json; PARTS=latch'
@@ -153,7 +154,7 @@ $(BUILD)/selftests/%_m32: selftests/%.c $(KSELFTEST)/kselftest.h
 
 export TOP := $(CURDIR)
 export BUILD MODULE KVER KERNEL GUESTMODULES SMP MEM LOG
-export KDIR FLAVOUR PATIENCE DURATION PARTS
+export KDIR FLAVOUR PATIENCE DURATION CONNECTIONS PARTS
 
 packages:
 	@selftests/qemu/packages.sh
