@@ -32,6 +32,7 @@ help:
 	@echo 'make install      DESTDIR= PREFIX=/usr/local LIBDIR=PREFIX/lib'
 	@echo 'make demo         watch it work in a guest'
 	@echo 'make check        all tests in guests; TESTS="a b" SMP=2 MEM=1G GUESTS=2'
+	@echo '                  CONNECTIONS=100000 to have that many in latch_storm'
 	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
 	@echo 'make check-debug-ci  those of them that continuous integration has the time for'
 	@echo 'make check-race   all at once, in disorder, on that kernel; DURATION=600 seconds'
@@ -172,7 +173,7 @@ $(BUILD)/selftests/net/opt_in.so: selftests/net/opt_in.c include/uapi/linux/ipse
 
 export TOP := $(CURDIR)
 export BUILD MODULE KVER KERNEL GUESTMODULES SMP MEM LOG GUESTS
-export KDIR FLAVOUR PATIENCE DURATION SEED PARTS
+export KDIR FLAVOUR PATIENCE DURATION CONNECTIONS SEED PARTS
 
 packages:
 	@selftests/qemu/packages.sh

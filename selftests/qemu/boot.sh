@@ -10,7 +10,7 @@
 # when it did not end in TIMEOUT seconds, 125 when it ended without a word.
 #
 # Environment, see the Makefile: TOP BUILD MODULE KVER KERNEL GUESTMODULES SMP
-# MEM LOG TIMEOUT, for check LIST, TESTDIR, DURATION and SEED, for bench PARTS.
+# MEM LOG TIMEOUT, for check LIST, TESTDIR, DURATION, CONNECTIONS and SEED, for bench PARTS.
 
 set -eu
 
@@ -43,7 +43,7 @@ out=$LOG/out
 rm -rf "$out"
 mkdir -p "$out"
 {
-	for v in TOP BUILD MODULE TESTDIR DURATION SEED PARTS; do
+	for v in TOP BUILD MODULE TESTDIR DURATION CONNECTIONS SEED PARTS; do
 		[ -z "${!v:-}" ] || printf '%s=%q\n' $v "${!v}"
 	done
 	echo "MODE=$mode LIST=/out/list"
