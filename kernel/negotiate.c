@@ -228,6 +228,7 @@ int ipsec_negotiate_result(struct ipsec_net *in, u64 id, enum ipsec_request_reas
 			   const char *text)
 {
 	struct ipsec_negotiation *negotiation, *found = NULL;
+	bool waited;
 
 	spin_lock_bh(&in->negotiations_lock);
 	list_for_each_entry(negotiation, &in->negotiations, list) {
@@ -240,9 +241,9 @@ int ipsec_negotiate_result(struct ipsec_net *in, u64 id, enum ipsec_request_reas
 	spin_unlock_bh(&in->negotiations_lock);
 	if (!found)
 		return -ENOENT;
-	ipsec_required_answer(in, found->sk, id, reason, text);
+	waited = ipsec_required_answer(in, found->sk, id, reason, text);
 	negotiation_free(found);
-	return 0;
+	return waited ? 0 : -ENOENT;
 }
 
 /* Those whose time is over, or whose socket waits no more. */

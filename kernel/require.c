@@ -550,6 +550,7 @@ static void connect_end(struct ipsec_required *required, enum ipsec_request_reas
 
 	WRITE_ONCE(required->reason, reason);
 	WRITE_ONCE(required->state, IPSEC_REQUEST_FAILED);
+	WRITE_ONCE(required->negotiation, 0);	/* which nobody waits for now */
 	/* as tcp_abort() does it; the queue goes when the socket is disconnected */
 	local_bh_disable();
 	bh_lock_sock(sk);
@@ -641,17 +642,20 @@ void ipsec_required_step(struct ipsec_net *in, struct sock *sk, int old, int new
  * @text: what the agent has to say, or NULL
  *
  * Context: process context, may sleep.
+ * Return: whether it still waited.
  */
-void ipsec_required_answer(struct ipsec_net *in, const struct sock *sk, u64 negotiation,
+bool ipsec_required_answer(struct ipsec_net *in, const struct sock *sk, u64 negotiation,
 			   enum ipsec_request_reason reason, const char *text)
 {
 	char *copy = text ? kstrdup(text, GFP_KERNEL_ACCOUNT) : NULL;
 	struct ipsec_required *required;
+	bool waited = false;
 
 	rcu_read_lock();
 	required = ipsec_required_find(in, sk);
 	if (!required || READ_ONCE(required->negotiation) != negotiation)
 		goto out;
+	waited = true;
 	WRITE_ONCE(required->negotiation, 0);
 	spin_lock_bh(&required->lock);
 	swap(required->text, copy);
@@ -672,6 +676,7 @@ void ipsec_required_answer(struct ipsec_net *in, const struct sock *sk, u64 nego
 out:
 	rcu_read_unlock();
 	kfree(copy);
+	return waited;
 }
 
 /* ------------------------------------------------------------------ socket options */

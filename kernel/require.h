@@ -123,7 +123,7 @@ int ipsec_required_error(struct ipsec_net *in, const struct sk_buff *skb);
 bool ipsec_required_datagram(struct sock *sk, const struct sk_buff *skb);
 void ipsec_required_step(struct ipsec_net *in, struct sock *sk, int old, int new);
 
-void ipsec_required_answer(struct ipsec_net *in, const struct sock *sk, u64 negotiation,
+bool ipsec_required_answer(struct ipsec_net *in, const struct sock *sk, u64 negotiation,
 			   enum ipsec_request_reason reason, const char *text);
 
 int ipsec_require_set(struct sock *sk, sockptr_t arg, unsigned int len);

@@ -213,7 +213,8 @@ static void sends_nothing(void)
 	close(fd);
 	EXPECT(send_kind(SOCK_DGRAM, IPPROTO_UDP) != 0, 1);
 	EXPECT(send_kind(SOCK_DGRAM, IPPROTO_UDPLITE) != 0, 1);
-	EXPECT(send_kind(SOCK_DGRAM, icmp) != 0, 1);
+	/* of an echo over IPv6 nobody is told whether it left; the wire tells */
+	EXPECT(send_kind(SOCK_DGRAM, icmp) != 0, family == AF_INET);
 	ipsec_request_free(request);
 }
 

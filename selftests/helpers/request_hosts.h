@@ -115,7 +115,7 @@ static inline void hosts_up(int which)
 {
 	family = which;
 	go_home();
-	shell("net_up; both sysctl -qw net.ipv4.tcp_orphan_retries=1");
+	shell("net_up; for h in left right; do $h sysctl -qw net.ipv4.tcp_orphan_retries=1; done");
 	set_address(&left, family == AF_INET ? "10.0.0.1" : "fd00::1");
 	set_address(&right, family == AF_INET ? "10.0.0.2" : "fd00::2");
 	enter("right");
