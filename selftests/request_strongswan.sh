@@ -173,18 +173,6 @@ t_psk() {
 	down home
 }
 
-# Somebody has flushed the policies, which charon does not notice.
-t_flushed() {
-	psk
-	ends "policies flushed: connected before" ok $NONE -w privacy
-	left $IP xfrm policy flush
-	ends "policies flushed: ENOKEY" ENOKEY $NO_SA -w privacy
-	says_why "policies flushed: the text says so" '*charon has SAs already*'
-	down home
-	ends "SAs gone as well: connected" ok $NONE -w privacy
-	down home
-}
-
 t_pkix() {
 	pkix cert
 	ends "X.509: connected" ok $NONE -w privacy -m $PKIX -i right.example.org
@@ -376,7 +364,7 @@ start right "$HELPERS/request_connect" -l -u 10.0.0.2 $UDP_PORT
 SERVERS+=("$STARTED")
 watch_begin
 # shellcheck disable=SC2086 # a list of words
-subjects ${SUBJECTS:-none trap psk flushed pkix weaker refused gone lost limits}
+subjects ${SUBJECTS:-none trap psk pkix weaker refused gone lost limits}
 watch_end
 # shellcheck disable=SC2034 # for daemons_down
 PLAN=$KTAP_COUNT
