@@ -64,12 +64,12 @@ not_started() {
 	fi
 }
 
-# watch: see what leaves left in clear; unwatch: how much did
+# watch: see what leaves left in clear
 watch() {
 	# what the one before has said is not said by this one
 	rm -f "$dir/watching"
 	"$HELPERS/netns" left tcpdump -nn -l --immediate-mode -i veth \
-		'tcp or udp or icmp or proto 136 or icmp6 and ip6[40] == 128' \
+		'tcp or udp or icmp or proto 136 or arp or (icmp6 and ip6[40] == 128)' \
 		>"$dir/seen" 2>"$dir/watching" &
 	watcher=$!
 	until grep -qs '^listening' "$dir/watching" || ! kill -0 $watcher; do
@@ -77,11 +77,21 @@ watch() {
 	done
 }
 
+# unwatch: how much did? It is slow to tell, so something that is looked for comes last.
 unwatch() {
-	sleep 0.3
+	local address=10.0.0.$((RANDOM % 150 + 100)) i
+
+	for ((i = 0; i < 100; i++)); do
+		left bash -c "echo >/dev/udp/$address/9" 2>/dev/null
+		sleep 0.2
+		! grep -q "who-has $address " "$dir/seen" || break
+	done
 	kill $watcher
-	wait $watcher 2>/dev/null
-	grep -c ' > ' "$dir/seen"
+	if [ "$i" = 100 ]; then
+		echo "nobody watched"
+	else
+		grep -c ' > ' "$dir/seen"
+	fi
 }
 
 sas() {
@@ -297,7 +307,7 @@ t_groups() {
 
 T_LOOPBACK=3
 t_loopback() {
-	left busybox httpd -p "$LEFT_IP:$PORT" -h "$dir/www"
+	left busybox httpd -p "$listen:$PORT" -h "$dir/www"
 	held --require privacy -- "$CLIENT" here "$LEFT_IP" $PORT
 	served "within the host"
 	held --require privacy --loopback -- "$CLIENT" here "$LEFT_IP" $PORT
