@@ -227,7 +227,7 @@ t_escape() {
 	# Somebody from outside does not get in, either.
 	held --require privacy --timeout 2 -- "$CLIENT" server "$LEFT_IP" $((PORT + 1)) &
 	sleep 1.5
-	ran right timeout 3 bash -c 'exec 3<>/dev/tcp/$1/$2' - "$LEFT_IP" $((PORT + 1))
+	ran right timeout 2 bash -c 'exec 3<>/dev/tcp/$1/$2' - "$LEFT_IP" $((PORT + 1))
 	is "$((status > 0))" 1 "IPv$family: a server is not reached in clear"
 	wait $!
 	# the question was seen, and must have gone without an answer
