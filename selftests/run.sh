@@ -64,12 +64,12 @@ not_started() {
 	fi
 }
 
-# watch: see what leaves left in clear; unwatch: how much did
+# watch: see what leaves left in clear
 watch() {
 	# what the one before has said is not said by this one
 	rm -f "$dir/watching"
 	"$HELPERS/netns" left tcpdump -nn -l --immediate-mode -i veth \
-		'tcp or udp or icmp or proto 136 or icmp6 and ip6[40] == 128' \
+		'tcp or udp or icmp or proto 136 or arp or (icmp6 and ip6[40] == 128)' \
 		>"$dir/seen" 2>"$dir/watching" &
 	watcher=$!
 	until grep -qs '^listening' "$dir/watching" || ! kill -0 $watcher; do
@@ -77,11 +77,21 @@ watch() {
 	done
 }
 
+# unwatch: how much did? It is slow to tell, so something that is looked for comes last.
 unwatch() {
-	sleep 0.3
+	local address=10.0.0.$((RANDOM % 150 + 100)) i
+
+	for ((i = 0; i < 100; i++)); do
+		left bash -c "echo >/dev/udp/$address/9" 2>/dev/null
+		sleep 0.2
+		! grep -q "who-has $address " "$dir/seen" || break
+	done
 	kill $watcher
-	wait $watcher 2>/dev/null
-	grep -c ' > ' "$dir/seen"
+	if [ "$i" = 100 ]; then
+		echo "nobody watched"
+	else
+		grep -c ' > ' "$dir/seen"
+	fi
 }
 
 sas() {
@@ -217,7 +227,7 @@ t_escape() {
 	# Somebody from outside does not get in, either.
 	held --require privacy --timeout 2 -- "$CLIENT" server "$LEFT_IP" $((PORT + 1)) &
 	sleep 1.5
-	ran right timeout 3 bash -c 'exec 3<>/dev/tcp/$1/$2' - "$LEFT_IP" $((PORT + 1))
+	ran right timeout 2 bash -c 'exec 3<>/dev/tcp/$1/$2' - "$LEFT_IP" $((PORT + 1))
 	is "$((status > 0))" 1 "IPv$family: a server is not reached in clear"
 	wait $!
 	# the question was seen, and must have gone without an answer
@@ -297,7 +307,7 @@ t_groups() {
 
 T_LOOPBACK=3
 t_loopback() {
-	left busybox httpd -p "$LEFT_IP:$PORT" -h "$dir/www"
+	left busybox httpd -p "$listen:$PORT" -h "$dir/www"
 	held --require privacy -- "$CLIENT" here "$LEFT_IP" $PORT
 	served "within the host"
 	held --require privacy --loopback -- "$CLIENT" here "$LEFT_IP" $PORT
