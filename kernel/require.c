@@ -192,7 +192,7 @@ struct ipsec_required *ipsec_required_find(struct ipsec_net *in, const struct so
  * Return: 0; -EEXIST if it has one; -EBUSY, -ENETDOWN, -ENOMEM.
  */
 int ipsec_required_add(struct ipsec_net *in, struct ipsec_required *required, struct sock *sk,
-			gfp_t gfp)
+		       gfp_t gfp)
 {
 	int err;
 

@@ -116,7 +116,8 @@ enum ipsec_verdict ipsec_required_out(struct ipsec_net *in, struct ipsec_require
 	bool open, loopback = dst && dst->dev->flags & IFF_LOOPBACK;
 	enum ipsec_request_reason reason;
 
-	if (unlikely(READ_ONCE(required->state) == IPSEC_REQUEST_SET && ipsec_connect_pending(required)))
+	if (unlikely(READ_ONCE(required->state) == IPSEC_REQUEST_SET) &&
+	    ipsec_connect_pending(required))
 		ipsec_connect_begins(required);
 	reason = required_judge(in, required, seen, true, loopback, &open);
 	if (!reason) {
