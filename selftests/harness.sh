@@ -53,7 +53,7 @@ flagged vanishes "planned 3 results, saw 1"
 flagged silent "no results"
 flagged crashes "killed by signal 11"
 flagged hangs "planned 2 results, saw 1
-timed out after 2 seconds"
+timed out after 10 seconds"
 flagged warns "kernel: WARNING: CPU: 0 PID: 1 at harness"
 flagged skips "skipped without being listed: ok 1 one # SKIP unlisted"
 flagged skips_all "skipped without being listed: 1..0 # SKIP nothing to do"
