@@ -53,8 +53,10 @@ static pid_t storm_begin(void)
 	pid = fork();
 	if (pid < 0)
 		err(1, "fork");
-	if (pid)
+	if (pid) {
+		sleep(2);	/* it takes a while to begin */
 		return pid;
+	}
 	if (setpgid(0, 0))
 		_exit(1);
 	for (;;)
@@ -158,7 +160,7 @@ int main(void)
 		if (fcntl(server, F_SETFL, O_NONBLOCK))
 			err(1, "listener");
 		shell("ipsec_up esp-gcm $F level=use");
-		EXPECT(storm(NULL, 300) > 0, 1);
+		EXPECT(storm(NULL, 1000) > 0, 1);
 		report("without a request, SYNs and data are seen in clear");
 		EXPECT(storm(request, attempts / 2), 0);
 		EXPECT(connected > 0, 1);
