@@ -164,9 +164,8 @@ static void test_met(void)
 	shell("IPSEC_KIND=esp-gcm IPSEC_LEVEL=use; "
 	      "{ ipsec_policy in lr; ipsec_policy out rl; } | right $IP -batch -; "
 	      "{ ipsec_policy in rl; ipsec_policy out lr; } | left $IP -batch -");
-	sleep(2);
-	EXPECT(receive(peer), 6);
-	EXPECT(receive(fd), 6);
+	EXPECT(receive_again(peer), 6);
+	EXPECT(receive_again(fd), 6);
 	EXPECT(seen(IPPROTO_TCP) >= 0, 1);
 	latch_mode(IPSEC_LATCH_ENFORCE);
 	report("when they are back the connection goes on");

@@ -221,6 +221,16 @@ static inline int receive(int fd)
 	return got < 0 ? -errno : got;
 }
 
+/* What was refused before is sent once more when TCP's timer says so. */
+static inline int receive_again(int fd)
+{
+	int i, got = -EAGAIN;
+
+	for (i = 0; i < 60 && got == -EAGAIN; i++)
+		got = receive(fd);
+	return got;
+}
+
 static inline struct ipsec_request *request_new(const char *words)
 {
 	struct ipsec_request *request;
