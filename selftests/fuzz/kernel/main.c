@@ -145,7 +145,7 @@ static bool error_is_known(int error)
 {
 	static const int errors[] = {
 		0, ENOENT, ESTALE, EINVAL, ERANGE, ESRCH, EEXIST, EBUSY, EPERM, EOPNOTSUPP,
-		E2BIG, ENOSPC, ENOMEM,
+		E2BIG, ENOSPC, ENOMEM, EBADF, EDQUOT,
 		EPROTONOSUPPORT,	/* a dump, while the module is going */
 	};
 	unsigned int i;

@@ -88,6 +88,7 @@ static const struct {
 	[SPEC_U16] = { "u16", 2 },
 	[SPEC_U32] = { "u32", 4 },
 	[SPEC_U64] = { "u64", 8 },
+	[SPEC_S32] = { "s32", 4 },
 	[SPEC_STRING] = { "string", 0 },
 	[SPEC_BINARY] = { "binary", 0 },
 	[SPEC_NEST] = { "nest", 0 },

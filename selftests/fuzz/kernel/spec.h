@@ -21,6 +21,7 @@ enum spec_type {
 	SPEC_U16,
 	SPEC_U32,
 	SPEC_U64,
+	SPEC_S32,
 	SPEC_STRING,
 	SPEC_BINARY,
 	SPEC_NEST,
