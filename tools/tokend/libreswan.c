@@ -584,7 +584,8 @@ static const char *libreswan_choose(struct source *source)
 
 	if (!incarnation_read(source, &now))
 		return "there is no pluto";
-	if (source->failing)
+	/* another one than did not answer may */
+	if (source->failing && incarnation_same(&now, &source->incarnation))
 		return "pluto does not answer";
 	source->want_choice = true;
 	return NULL;
