@@ -106,15 +106,15 @@ static inline void send_segment(enum way way, int flags, uint32_t seq, uint32_t 
 	usleep(60000);
 }
 
-/* Wait for a segment from the left with these flags; its seq and ack. */
-static inline void receive_segment(int flags, uint32_t *seq, uint32_t *ack)
+/* Wait for a segment from the left with these flags; its seq and ack. Was there one? */
+static inline bool await_segment(int flags, uint32_t *seq, uint32_t *ack, int milliseconds)
 {
 	struct pollfd pollfd = { .fd = raw_in, .events = POLLIN };
 	struct segment segment;
 	struct tcphdr *tcp;
 	ssize_t size;
 
-	while (poll(&pollfd, 1, 5000) == 1) {
+	while (poll(&pollfd, 1, milliseconds) == 1) {
 		/* of IPv6, a raw socket delivers no header */
 		if (family == AF_INET) {
 			size = recv(raw_in, &segment, sizeof(segment), 0);
@@ -130,9 +130,15 @@ static inline void receive_segment(int flags, uint32_t *seq, uint32_t *ack)
 		left_port = ntohs(tcp->source);
 		*seq = ntohl(tcp->seq);
 		*ack = ntohl(tcp->ack_seq);
-		return;
+		return true;
 	}
-	errx(1, "no segment with flags 0x%x", flags);
+	return false;
+}
+
+static inline void receive_segment(int flags, uint32_t *seq, uint32_t *ack)
+{
+	if (!await_segment(flags, seq, ack, 5000))
+		errx(1, "no segment with flags 0x%x", flags);
 }
 
 /* The kernel on the right would reset what it knows nothing of. */
