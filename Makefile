@@ -33,6 +33,7 @@ help:
 	@echo 'make demo         watch it work in a guest'
 	@echo 'make check        all tests in guests; TESTS="a b" SMP=2 MEM=1G GUESTS=2'
 	@echo '                  CONNECTIONS=100000 to have that many in latch_storm'
+	@echo 'make check-long   those tests that take too long for that'
 	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
 	@echo 'make check-debug-ci  those of them that continuous integration has the time for'
 	@echo 'make check-race   all at once, in disorder, on that kernel; DURATION=600 seconds'
@@ -172,7 +173,7 @@ $(BUILD)/selftests/net/opt_in.so: selftests/net/opt_in.c include/uapi/linux/ipse
 # ------------------------------------------------------------------- guest
 
 export TOP := $(CURDIR)
-export BUILD MODULE KVER KERNEL GUESTMODULES SMP MEM LOG GUESTS
+export BUILD MODULE KVER KERNEL GUESTMODULES SMP MEM LOG GUESTS LONG
 export KDIR FLAVOUR PATIENCE DURATION CONNECTIONS SEED PARTS
 
 packages:
@@ -196,7 +197,7 @@ check-debug: packages
 	$(MAKE) --no-print-directory check FLAVOUR=$(or $(FLAVOUR),kasan) \
 		KDIR=$$dir/build KERNEL=$$dir/bzImage GUESTMODULES=$$dir/lib/modules \
 		LOG=$(or $(LOG),$(BUILD)/log-$(or $(FLAVOUR),kasan)) \
-		MEM=$(or $(MEM),2G) PATIENCE=$(or $(PATIENCE),6)
+		MEM=$(or $(MEM),2G) PATIENCE=$(or $(PATIENCE),6) LONG=$(or $(LONG),all)
 
 check-net: packages $(BUILD)/selftests/net/opt_in.so
 	@selftests/net/build.sh $(BUILD)/net-selftests
@@ -219,6 +220,9 @@ check-race fuzz-kernel:
 fuzz: packages
 	+@$(MAKE) --no-print-directory -s $(LIB).a
 	@DURATION=$(or $(DURATION),600) bash selftests/fuzz.sh
+
+check-long:
+	+@$(MAKE) --no-print-directory check LONG=only LOG=$(or $(LOG),$(BUILD)/log-long)
 
 run-check:
 	@selftests/qemu/check.sh $(TESTS)
@@ -281,7 +285,7 @@ distclean:
 -include $(wildcard $(foreach d,lib lib/examples tools tools/tokend tools/libexec selftests \
 	selftests/helpers,$(BUILD)/$d/*.d))
 
-.PHONY: all help module fail lib examples tools selftests packages check check-net \
+.PHONY: all help module fail lib examples tools selftests packages check check-long check-net \
 	check-debug check-debug-ci check-race fuzz fuzz-kernel demo bench \
 	shell run-check run-demo run-bench run-shell lint lint-deep install install-module \
 	install-user clean distclean

@@ -13,6 +13,7 @@
 #		to do with the kernel.
 #	smp=N   boot for it a guest with N processors
 #
+# LONG is no, only or all: whether tests with the flag long are run where none is named.
 # PATIENCE is what to multiply every timeout with. GUESTS is among how many guests
 # to divide the tests; they run at the same time, and so do those on the host.
 
@@ -24,6 +25,7 @@ LOG=${LOG:-$BUILD/log}
 SKIPS=${SKIPS:-$TOP/selftests/skips}
 SMP=${SMP:-2}
 PATIENCE=${PATIENCE:-1}
+LONG=${LONG:-no}
 GUESTS=${GUESTS:-$(($(nproc) > 1 ? 2 : 1))}
 export BUILD
 
@@ -38,7 +40,7 @@ mkdir -p "$LOG"
 
 # One file per boot, named for its number of processors: list.host, list.2, list.2.b
 if ! awk -v want="$*" -v dir="$LOG" -v smp="$SMP" -v patience="$PATIENCE" \
-	-v flavour="${FLAVOUR:-}" -v guests="$GUESTS" '
+	-v flavour="${FLAVOUR:-}" -v guests="$GUESTS" -v long="$LONG" '
 	# The guest that has the least to do so far, by what its tests may take.
 	function idlest(i, best) {
 		best = 1
@@ -57,6 +59,8 @@ if ! awk -v want="$*" -v dir="$LOG" -v smp="$SMP" -v patience="$PATIENCE" \
 	{
 		known[$1] = 1
 		if (n && !($1 in wanted))
+			next
+		if (!n && long != "all" && /[ \t]long([ \t]|$)/ != (long == "only"))
 			next
 		debug = /[ \t]debug([ \t]|$)/
 		if (!flavour && debug || flavour && !debug && /[ \t]host([ \t]|$)/)
