@@ -240,7 +240,7 @@ static __always_inline bool passes_in(const struct net *net, const struct sk_buf
 static __always_inline bool demuxed_passes_in(const struct sk_buff *skb,
 					      const struct nf_hook_state *state)
 {
-	if (ipsec_required_any(ipsec_net_rcu(state->net)))
+	if (ipsec_required_any_rcu(state->net))
 		return false;
 	if (!is_connection(skb->sk) || !passes_in(state->net, skb, skb->sk))
 		return false;
@@ -631,12 +631,10 @@ static noinline unsigned int segment_hook(struct sk_buff *skb,
 /* One hook for each place, so that most packets are done with in a few instructions. */
 static unsigned int hook_in4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	/* nearly always TCP if it has a socket already; any other protocol may pass as well */
-	if (demuxed_passes_in(skb, state))
-		return NF_ACCEPT;
-	if (ip_hdr(skb)->protocol != IPPROTO_TCP &&
-	    (ip_hdr(skb)->protocol != IPPROTO_UDP ||
-	     !ipsec_required_any(ipsec_net_rcu(state->net))))
+	u8 protocol = ip_hdr(skb)->protocol;
+
+	if (protocol == IPPROTO_TCP ? demuxed_passes_in(skb, state) :
+	    protocol != IPPROTO_UDP || !ipsec_required_any_rcu(state->net))
 		return NF_ACCEPT;
 	return segment_hook(skb, state);
 }
@@ -659,7 +657,7 @@ static __always_inline bool passes_out(const struct sk_buff *skb,
 
 	if (!skb->sk)
 		return true;
-	if (ipsec_required_any(ipsec_net_rcu(state->net)) || ipsec_required_remnant(skb->sk))
+	if (ipsec_required_any_rcu(state->net) || ipsec_required_remnant(skb->sk))
 		return false;
 	if (ipsec_connection_none(skb->sk))
 		return true;
