@@ -14,16 +14,7 @@
 #include "../tools/tokend/libreswan_initiation.h"
 #include "../tools/tokend/log.h"
 #include "../tools/tokend/strongswan_choice.h"
-
-static unsigned int failures;
-
-#define EXPECT(condition) \
-	do { \
-		if (!(condition)) { \
-			printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			failures++; \
-		} \
-	} while (0)
+#include "helpers/unit.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -556,10 +547,7 @@ static void test_pluto_words(void)
 	}
 }
 
-static const struct {
-	void (*run)(void);
-	const char *text;
-} tests[] = {
+static const struct unit_test tests[] = {
 	{ test_charon_traffic, "charon: what covers the packets" },
 	{ test_charon_best, "charon: the best of several" },
 	{ test_charon_peer, "charon: who is required" },
@@ -571,16 +559,6 @@ static const struct {
 
 int main(void)
 {
-	unsigned int failed = 0;
-	size_t i;
-
 	log_level_set(0);
-	printf("KTAP version 1\n1..%zu\n", COUNT(tests));
-	for (i = 0; i < COUNT(tests); i++) {
-		failures = 0;
-		tests[i].run();
-		printf("%sok %zu %s\n", failures ? "not " : "", i + 1, tests[i].text);
-		failed += !!failures;
-	}
-	return !!failed;
+	return unit_run(tests, COUNT(tests));
 }

@@ -19,16 +19,7 @@
 #include "../tools/tokend/log.h"
 #include "../tools/tokend/program.h"
 #include "../tools/tokend/text.h"
-
-static unsigned int failures;
-
-#define EXPECT(condition) \
-	do { \
-		if (!(condition)) { \
-			printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			failures++; \
-		} \
-	} while (0)
+#include "helpers/unit.h"
 
 /* ---------------------------------------------------------------- what whack prints */
 
@@ -665,10 +656,7 @@ static void test_programs(void)
 	program_free(program);
 }
 
-static const struct {
-	void (*run)(void);
-	const char *text;
-} tests[] = {
+static const struct unit_test tests[] = {
 	{ test_states, "SAs are read" },
 	{ test_states_odd, "odd lines are passed over, and rubbish is refused" },
 	{ test_connections, "connections are read" },
@@ -685,16 +673,6 @@ static const struct {
 
 int main(void)
 {
-	unsigned int failed = 0;
-	size_t i;
-
 	log_level_set(0);
-	printf("KTAP version 1\n1..%zu\n", TESTS);
-	for (i = 0; i < TESTS; i++) {
-		failures = 0;
-		tests[i].run();
-		printf("%sok %zu %s\n", failures ? "not " : "", i + 1, tests[i].text);
-		failed += !!failures;
-	}
-	return !!failed;
+	return unit_run(tests, TESTS);
 }

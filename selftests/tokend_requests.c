@@ -17,16 +17,7 @@
 #include "../tools/tokend/message.h"
 #include "../tools/tokend/requests.h"
 #include "../tools/tokend/selector.h"
-
-static unsigned int failures;
-
-#define EXPECT(condition) \
-	do { \
-		if (!(condition)) { \
-			printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			failures++; \
-		} \
-	} while (0)
+#include "helpers/unit.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -651,10 +642,7 @@ static void test_fit(void)
 	EXPECT(request_fits_name("a,", "x") == REQUEST_FIT_MAYBE);
 }
 
-static const struct {
-	void (*run)(void);
-	const char *text;
-} tests[] = {
+static const struct unit_test tests[] = {
 	{ test_table, "requests wait for negotiations" },
 	{ test_table_sources, "sources are asked one after the other" },
 	{ test_table_limits, "limits" },
@@ -667,16 +655,6 @@ static const struct {
 
 int main(void)
 {
-	unsigned int failed = 0;
-	size_t i;
-
 	log_level_set(0);
-	printf("KTAP version 1\n1..%zu\n", COUNT(tests));
-	for (i = 0; i < COUNT(tests); i++) {
-		failures = 0;
-		tests[i].run();
-		printf("%sok %zu %s\n", failures ? "not " : "", i + 1, tests[i].text);
-		failed += !!failures;
-	}
-	return !!failed;
+	return unit_run(tests, COUNT(tests));
 }

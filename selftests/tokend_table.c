@@ -12,16 +12,7 @@
 #include "../tools/credential.h"
 #include "../tools/tokend/log.h"
 #include "../tools/tokend/sas.h"
-
-static unsigned int failures;
-
-#define EXPECT(condition) \
-	do { \
-		if (!(condition)) { \
-			printf("# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			failures++; \
-		} \
-	} while (0)
+#include "helpers/unit.h"
 
 /* the module as it is played: up to eight SAs, each with an identity or not */
 static struct {
@@ -250,10 +241,7 @@ static void test_table_many(void)
 	identity_put(a);
 }
 
-static const struct {
-	void (*run)(void);
-	const char *text;
-} tests[] = {
+static const struct unit_test tests[] = {
 	{ test_table, "told, loaded anew, gone" },
 	{ test_table_again, "started over" },
 	{ test_table_many, "many SAs" },
@@ -263,16 +251,6 @@ static const struct {
 
 int main(void)
 {
-	unsigned int failed = 0;
-	size_t i;
-
 	log_level_set(0);
-	printf("KTAP version 1\n1..%zu\n", TESTS);
-	for (i = 0; i < TESTS; i++) {
-		failures = 0;
-		tests[i].run();
-		printf("%sok %zu %s\n", failures ? "not " : "", i + 1, tests[i].text);
-		failed += !!failures;
-	}
-	return !!failed;
+	return unit_run(tests, TESTS);
 }
