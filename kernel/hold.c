@@ -175,7 +175,7 @@ static bool release_round(struct release *release)
 	spin_lock(&in->held_lock);
 	last = !in->held_behind || time_after(jiffies, release->until);
 	if (last) {
-		WRITE_ONCE(in->binds_released, ended);
+		WRITE_ONCE(in->held_releasing, in->binds_begun != ended);
 		if (in->held_behind)
 			release->next = 0;
 		list_splice(&release->still, &in->held);
@@ -219,8 +219,10 @@ bool ipsec_hold_bind_begin(struct ipsec_net *in)
 
 	spin_lock_bh(&in->held_lock);
 	begun = in->held_bytes;
-	if (begun)
-		WRITE_ONCE(in->binds_begun, in->binds_begun + 1);
+	if (begun) {
+		in->binds_begun++;
+		WRITE_ONCE(in->held_releasing, true);
+	}
 	spin_unlock_bh(&in->held_lock);
 	return begun;
 }

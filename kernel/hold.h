@@ -18,7 +18,7 @@ struct sk_buff;
  */
 static inline bool ipsec_hold_releasing(const struct ipsec_net *in)
 {
-	return READ_ONCE(in->binds_begun) != READ_ONCE(in->binds_released);
+	return READ_ONCE(in->held_releasing);
 }
 
 bool ipsec_hold(struct ipsec_net *in, struct sk_buff *skb, const struct nf_hook_state *state,

@@ -44,35 +44,36 @@ void ipsec_latch_init_net(struct ipsec_net *in);
 void ipsec_latch_exit_net(struct ipsec_net *in);
 
 /**
- * ipsec_latch_in_usual - will ipsec_latch_in() let a segment pass, and do nothing else
+ * ipsec_latch_in_usual - may ipsec_latch_in() have nothing to do but let a segment pass
  * @connection: the connection
- * @seen: the context that the segment came under, not NULL
+ * @context: where to put the context that the segment has to come under for that
  *
  * Context: under RCU.
  * Return: true if so; false says nothing.
  */
 static inline bool ipsec_latch_in_usual(const struct ipsec_connection *connection,
-					const struct ipsec_context *seen)
+					const struct ipsec_context **context)
 {
-	return READ_ONCE(connection->state) == IPSEC_CONNECTION_PROTECTED &&
-	       READ_ONCE(connection->context) == seen && !READ_ONCE(connection->broken) &&
-	       READ_ONCE(connection->now) == seen->id;
+	*context = READ_ONCE(connection->context);
+	return READ_ONCE(connection->state) == IPSEC_CONNECTION_PROTECTED && *context &&
+	       READ_ONCE(connection->now) == (*context)->id &&
+	       !READ_ONCE(connection->broken) && !READ_ONCE(connection->backlog);
 }
 
 /**
  * ipsec_latch_out_usual - the same for ipsec_latch_out()
  * @connection: the connection
- * @seen: the context that the segment is about to leave under, not NULL
+ * @context: where to put the context that the segment has to leave under
  *
  * Context: under RCU.
  * Return: true if so; false says nothing.
  */
 static inline bool ipsec_latch_out_usual(const struct ipsec_connection *connection,
-					 const struct ipsec_context *seen)
+					 const struct ipsec_context **context)
 {
-	return READ_ONCE(connection->state) == IPSEC_CONNECTION_PROTECTED &&
-	       READ_ONCE(connection->context) == seen && READ_ONCE(connection->out) == seen &&
-	       !READ_ONCE(connection->broken);
+	*context = READ_ONCE(connection->context);
+	return READ_ONCE(connection->state) == IPSEC_CONNECTION_PROTECTED && *context &&
+	       READ_ONCE(connection->out) == *context && !READ_ONCE(connection->broken);
 }
 
 /**

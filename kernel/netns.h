@@ -62,9 +62,9 @@ enum ipsec_counter {
  * @held: packets that wait for an identity, oldest first; under @held_lock
  * @held_bytes: the memory that they take; under @held_lock
  * @held_behind: how many of them only wait behind others; under @held_lock
- * @binds_begun: bindings that are for packets that wait; written under @held_lock
+ * @held_releasing: they are about to go on, after a binding; written under @held_lock
+ * @binds_begun: how many such bindings there were; under @held_lock
  * @binds_ended: those that have been made; under @held_lock
- * @binds_released: those whose packets have gone on; written under @held_lock
  * @held_lock: guards @held and what is kept of it
  * @release: lets them go on
  * @lost: a record could not be made: having none means nothing any more
@@ -113,9 +113,9 @@ struct ipsec_net {
 	struct list_head held;
 	unsigned int held_bytes;
 	unsigned int held_behind;
+	bool held_releasing;
 	unsigned int binds_begun;
 	unsigned int binds_ended;
-	unsigned int binds_released;
 	spinlock_t held_lock;	/* see above */
 	struct delayed_work release;
 	bool lost;

@@ -91,20 +91,6 @@ static __always_inline bool ipsec_required_any(const struct ipsec_net *in)
 }
 
 /**
- * ipsec_required_any_rcu - the same, at no cost before the first request ever
- * @net: the namespace
- *
- * Context: under RCU.
- * Return: whether it may.
- */
-static __always_inline bool ipsec_required_any_rcu(const struct net *net)
-{
-	/* first of all, as what finds our part of @net is not optimized away */
-	return static_branch_unlikely(&ipsec_required_used) &&
-	       ipsec_required_any(ipsec_net_rcu(net));
-}
-
-/**
  * ipsec_required_remnant - is it a TCP socket that has come to its end
  * @sk: any socket
  *

@@ -25,7 +25,7 @@ bool ipsec_secpath_reassembled(const struct sk_buff *skb,
 /**
  * ipsec_secpath_is - has a packet come under this context
  * @skb: the packet
- * @context: found under RCU, or NULL
+ * @context: found under RCU
  *
  * Context: under RCU.
  * Return: true if it has; false says nothing.
@@ -34,13 +34,13 @@ static inline bool ipsec_secpath_is(const struct sk_buff *skb, const struct ipse
 {
 	const struct sec_path *sp = skb_sec_path(skb);
 
-	return sp && sp->len == 1 && context && sp->xvec[0] == READ_ONCE(context->newest[false]);
+	return sp && sp->len == 1 && sp->xvec[0] == READ_ONCE(context->newest[false]);
 }
 
 /**
  * ipsec_secpath_outbound_is - is a packet about to leave under this context
  * @skb: the packet, with its route
- * @context: found under RCU, or NULL
+ * @context: found under RCU
  *
  * Context: under RCU.
  * Return: as ipsec_secpath_is().
@@ -50,7 +50,7 @@ static inline bool ipsec_secpath_outbound_is(const struct sk_buff *skb,
 {
 	const struct dst_entry *dst = skb_dst(skb), *child;
 
-	if (!dst || !dst->xfrm || !context || dst->xfrm != READ_ONCE(context->newest[true]))
+	if (!dst || !dst->xfrm || dst->xfrm != READ_ONCE(context->newest[true]))
 		return false;
 	child = xfrm_dst_child(dst);
 	return !child || !child->xfrm;

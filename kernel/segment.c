@@ -213,6 +213,14 @@ static void hook_continue(struct sk_buff *skb, const struct nf_hook_state *at)
 		state.okfn(state.net, state.sk, skb);
 }
 
+/* ipsec_required_any(), at no cost before the first request ever. */
+static __always_inline bool required_any(const struct nf_hook_state *state)
+{
+	/* first of all, as what finds our part of the namespace is not optimized away */
+	return static_branch_unlikely(&ipsec_required_used) &&
+	       ipsec_required_any(ipsec_net_rcu(state->net));
+}
+
 /*
  * Does a segment of a connection pass without further ado? Nearly all do, most
  * of them because their connection has nothing to do with IPsec.
@@ -231,18 +239,19 @@ static __always_inline bool passes_in(const struct net *net, const struct sk_buf
 		return false;
 	if (!connection)
 		return !skb_sec_path(skb);
-	context = READ_ONCE(connection->context);
-	return ipsec_secpath_is(skb, context) && ipsec_latch_in_usual(connection, context) &&
-	       !READ_ONCE(connection->backlog) && likely(!ipsec_hold_releasing(in));
+	return ipsec_latch_in_usual(connection, &context) && ipsec_secpath_is(skb, context) &&
+	       likely(!ipsec_hold_releasing(in));
 }
 
 /* The same for what early demux has given a socket, which TCP will take. */
 static __always_inline bool demuxed_passes_in(const struct sk_buff *skb,
 					      const struct nf_hook_state *state)
 {
-	if (ipsec_required_any_rcu(state->net))
+	const struct sock *sk = skb->sk;
+
+	if (required_any(state))
 		return false;
-	if (!is_connection(skb->sk) || !passes_in(state->net, skb, skb->sk))
+	if (!is_connection(sk) || !passes_in(state->net, skb, sk))
 		return false;
 	/* there will be no handshake that asks for it */
 	this_cpu_write(arrived.net, NULL);
@@ -634,7 +643,7 @@ static unsigned int hook_in4(void *priv, struct sk_buff *skb, const struct nf_ho
 	u8 protocol = ip_hdr(skb)->protocol;
 
 	if (protocol == IPPROTO_TCP ? demuxed_passes_in(skb, state) :
-	    protocol != IPPROTO_UDP || !ipsec_required_any_rcu(state->net))
+	    protocol != IPPROTO_UDP || !required_any(state))
 		return NF_ACCEPT;
 	return segment_hook(skb, state);
 }
@@ -653,36 +662,50 @@ static __always_inline bool passes_out(const struct sk_buff *skb,
 {
 	struct ipsec_connection *connection;
 	const struct ipsec_context *context;
+	const struct sock *sk = skb->sk;
 	const struct ipsec_net *in;
 
-	if (!skb->sk)
+	if (!sk)
 		return true;
-	if (ipsec_required_any_rcu(state->net) || ipsec_required_remnant(skb->sk))
-		return false;
-	if (ipsec_connection_none(skb->sk))
+	if (ipsec_connection_none(sk))
 		return true;
 	in = ipsec_net_rcu(state->net);
-	if (unlikely(!ipsec_connection_glance(in, skb->sk, &connection)))
+	if (unlikely(!ipsec_connection_glance(in, sk, &connection)))
 		return false;
 	if (!connection)
 		return true;
-	context = READ_ONCE(connection->context);
-	return ipsec_secpath_outbound_is(skb, context) &&
-	       ipsec_latch_out_usual(connection, context) && likely(!ipsec_hold_releasing(in));
+	return ipsec_latch_out_usual(connection, &context) &&
+	       ipsec_secpath_outbound_is(skb, context) && likely(!ipsec_hold_releasing(in));
 }
 
-static unsigned int hook_out4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+/* On its own, or others would pay for the registers that it needs. */
+static noinline unsigned int hook_out_required(struct sk_buff *skb,
+					       const struct nf_hook_state *state)
 {
-	if (IPCB(skb)->flags & IPSKB_XFRM_TRANSFORMED || passes_out(skb, state))
+	if (!skb->sk ||
+	    (!ipsec_required_any(ipsec_net_rcu(state->net)) &&
+	     !ipsec_required_remnant(skb->sk) && passes_out(skb, state)))
 		return NF_ACCEPT;
 	return segment_hook(skb, state);
+}
+
+static __always_inline unsigned int hook_out(struct sk_buff *skb,
+					     const struct nf_hook_state *state)
+{
+	if (static_branch_unlikely(&ipsec_required_used))
+		return hook_out_required(skb, state);
+	return passes_out(skb, state) ? NF_ACCEPT : segment_hook(skb, state);
+}
+
+/* What has been protected comes by for the second time. */
+static unsigned int hook_out4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	return IPCB(skb)->flags & IPSKB_XFRM_TRANSFORMED ? NF_ACCEPT : hook_out(skb, state);
 }
 
 static unsigned int hook_out6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	if (IP6CB(skb)->flags & IP6SKB_XFRM_TRANSFORMED || passes_out(skb, state))
-		return NF_ACCEPT;
-	return segment_hook(skb, state);
+	return IP6CB(skb)->flags & IP6SKB_XFRM_TRANSFORMED ? NF_ACCEPT : hook_out(skb, state);
 }
 
 static bool is_ours(const struct nf_hook_entry *entry)
