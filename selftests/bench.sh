@@ -132,7 +132,7 @@ BEGIN {
 	met = "-"
 	if ($4 != "-") {
 		bounds++
-		met = (ratio == "" ? $2 : ratio) + 0 <= $4 + 0 ? "yes" : "no"
+		met = $2 > 0 && (ratio == "" ? $2 : ratio) + 0 <= $4 + 0 ? "yes" : "no"
 		reached += met == "yes"
 	}
 	printf format, $1, $2, $3, ratio == "" ? "-" : ratio, $4, met

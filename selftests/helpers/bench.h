@@ -17,9 +17,10 @@
 #include <time.h>
 
 #define ROUNDS	41
+#define SAMPLES	1100	/* at most; what comes beyond is not kept */
 
 struct samples {
-	double value[ROUNDS];
+	double value[SAMPLES];
 	unsigned int count;
 };
 
@@ -33,7 +34,7 @@ static inline uint64_t instructions(void)
 
 static inline void sample(struct samples *samples, uint64_t begin, uint64_t end, unsigned int calls)
 {
-	if (samples->count < ROUNDS)
+	if (samples->count < SAMPLES)
 		samples->value[samples->count++] = (double)(end - begin) / calls;
 }
 
@@ -49,6 +50,22 @@ static inline double median(struct samples *samples)
 {
 	qsort(samples->value, samples->count, sizeof(samples->value[0]), sample_compare);
 	return samples->value[samples->count / 2];
+}
+
+/*
+ * The mean of the middle half, for samples of very few calls each: what happens only
+ * now and then (memory for many of them is allocated, there is an interrupt) is not in
+ * it, which with more calls in each some samples would have once more than others.
+ */
+static inline double midmean(struct samples *samples)
+{
+	unsigned int i, first = samples->count / 4, end = samples->count - first;
+	double sum = 0;
+
+	median(samples);
+	for (i = first; i < end; i++)
+		sum += samples->value[i];
+	return sum / (end - first);
 }
 
 static inline void row(const char *what, double value, double baseline, const char *bound)
