@@ -263,9 +263,11 @@ static enum ipsec_verdict judge_otherwise(struct ipsec_net *in,
 	}
 	spin_unlock_bh(&in->lock);
 
-	/* its peer may have got new SAs, and not have used them so far */
+	/* its peer may have got new SAs, and not have used them so far; if somebody else's
+	 * are in front of them, nobody can tell
+	 */
 	if (verdict == IPSEC_VERDICT_REFUSE && acceptable && !alive && own &&
-	    !ipsec_relation_present(in, own, IPSEC_DIRECTION_IN))
+	    !ipsec_relation_possible(in, own))
 		latch_break(in, connection, reason_in(seen));
 	return verdict;
 }

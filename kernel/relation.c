@@ -137,7 +137,7 @@ bool ipsec_relation_mates(struct ipsec_net *in, const struct ipsec_context *rece
  * @direction: which way: inbound, or the very mirror
  *
  * Context: any but hard interrupts; takes xfrm_state_lock.
- * Return: whether there is, used so far or not.
+ * Return: whether there is, used so far or not, as far as ipsec_sa_find() can tell.
  */
 bool ipsec_relation_present(struct ipsec_net *in, const struct ipsec_context *context,
 			    enum ipsec_direction direction)
@@ -153,6 +153,26 @@ bool ipsec_relation_present(struct ipsec_net *in, const struct ipsec_context *co
 			return false;
 		xfrm_state_put(x);
 	}
+	return true;
+}
+
+/**
+ * ipsec_relation_possible - may there be SAs under which more can come for a context
+ * @in: where
+ * @context: found under RCU
+ *
+ * Context: any but hard interrupts; takes xfrm_state_lock.
+ * Return: false if there are none for sure.
+ */
+bool ipsec_relation_possible(struct ipsec_net *in, const struct ipsec_context *context)
+{
+	struct ipsec_sa sas[IPSEC_CONTEXT_MAX_SAS];
+	u8 i, nr;
+
+	nr = ipsec_context_sas(in, context, sas);
+	for (i = 0; i < nr; i++)
+		if (!ipsec_sa_possible(in->net, &sas[i], IPSEC_DIRECTION_IN))
+			return false;
 	return true;
 }
 

@@ -29,6 +29,7 @@ bool ipsec_relation_mates(struct ipsec_net *in, const struct ipsec_context *rece
 			  const struct ipsec_context *sent, bool mirrored);
 bool ipsec_relation_present(struct ipsec_net *in, const struct ipsec_context *context,
 			    enum ipsec_direction direction);
+bool ipsec_relation_possible(struct ipsec_net *in, const struct ipsec_context *context);
 bool ipsec_relation_nameable(const struct ipsec_context *context);
 bool ipsec_relation_alive(const struct ipsec_context *context);
 

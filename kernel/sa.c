@@ -190,6 +190,18 @@ bool ipsec_sa_as_good(const struct ipsec_sa *a, const struct ipsec_sa *b, u64 tr
 	       ipsec_sa_integrity(a, trusted) == ipsec_sa_integrity(b, trusted);
 }
 
+/* The newest live SA that agrees in all that the SAD is indexed by, with a reference. */
+static struct xfrm_state *sa_newest(struct net *net, const struct ipsec_sa_key *key,
+				    enum ipsec_direction direction)
+{
+	xfrm_address_t local = key->local, peer = key->peer;
+	bool in = direction == IPSEC_DIRECTION_IN;
+
+	return xfrm_stateonly_find(net, key->mark.v, key->if_id, in ? &local : &peer,
+				   in ? &peer : &local, key->family, key->mode,
+				   key->proto, key->reqid);
+}
+
 /**
  * ipsec_sa_find - find a live SA that stands for this part of a protection
  * @net: where
@@ -204,23 +216,37 @@ bool ipsec_sa_as_good(const struct ipsec_sa *a, const struct ipsec_sa *b, u64 tr
 struct xfrm_state *ipsec_sa_find(struct net *net, const struct ipsec_sa *like, u64 trusted,
 				 enum ipsec_direction direction)
 {
-	const struct ipsec_sa_key *key = &like->key;
-	xfrm_address_t local = key->local, peer = key->peer;
-	bool in = direction == IPSEC_DIRECTION_IN;
-	struct xfrm_state *x;
+	struct xfrm_state *x = sa_newest(net, &like->key, direction);
 	struct ipsec_sa sa;
 
-	x = xfrm_stateonly_find(net, key->mark.v, key->if_id, in ? &local : &peer,
-				in ? &peer : &local, key->family, key->mode,
-				key->proto, key->reqid);
 	if (!x)
 		return NULL;
-
 	ipsec_sa_describe(&sa, x, direction);
-	if (!memcmp(&sa.key, key, sizeof(*key)) && ipsec_sa_as_good(&sa, like, trusted))
+	if (!memcmp(&sa.key, &like->key, sizeof(sa.key)) &&
+	    ipsec_sa_as_good(&sa, like, trusted))
 		return x;
 	xfrm_state_put(x);
 	return NULL;
+}
+
+/**
+ * ipsec_sa_possible - may there be an SA that stands for this part of a protection
+ * @net: where
+ * @like: what it must agree with
+ * @direction: which way it is used
+ *
+ * Context: process or softirq context; takes xfrm_state_lock.
+ * Return: false if there is none for sure; true also if there is one that differs in
+ * selectors or algorithms, behind which the SAD hides what is older.
+ */
+bool ipsec_sa_possible(struct net *net, const struct ipsec_sa *like,
+		       enum ipsec_direction direction)
+{
+	struct xfrm_state *x = sa_newest(net, &like->key, direction);
+
+	if (x)
+		xfrm_state_put(x);
+	return x;
 }
 
 /**

@@ -82,6 +82,8 @@ bool ipsec_sa_valid(const struct xfrm_state *x);
 bool ipsec_sa_as_good(const struct ipsec_sa *a, const struct ipsec_sa *b, u64 trusted);
 struct xfrm_state *ipsec_sa_find(struct net *net, const struct ipsec_sa *like, u64 trusted,
 				 enum ipsec_direction direction);
+bool ipsec_sa_possible(struct net *net, const struct ipsec_sa *like,
+		       enum ipsec_direction direction);
 struct xfrm_state *ipsec_sa_find_ipcomp(struct net *net,
 					const struct ipsec_sa_key *key,
 					enum ipsec_direction direction);

@@ -38,7 +38,7 @@ variant() {
 }
 
 # Where no agent speaks, SAs succeed each other if they look the same.
-T_ALONE=10
+T_ALONE=11
 t_alone() {
 	local title="IPv$1, $2, no agent" token older
 
@@ -71,6 +71,11 @@ t_alone() {
 	variant kind=untrusted
 	says "got x ; count" "nothing, in-context 1" "$title: a weak algorithm is refused"
 	says "say x" ok "$title: the connection lives on"
+	ipsec_rekey
+	ipsec_expire
+	variant selector
+	says "got x ; count" "nothing, in-context 1" \
+		"$title: refused, but not broken, before the new SAs have been used"
 	variant
 	says "got x ; count" "evil, none" "$title: what looks the same is taken for the same"
 	tell "close x abort"
@@ -202,18 +207,46 @@ t_first() {
 	latch_down
 }
 
-# move_to N: new addresses of a tunnel between the same hosts; the old ones go
-move_to() {
-	local old_left=$IPSEC_LEFT old_right=$IPSEC_RIGHT old_spi=$IPSEC_SPI host
+# tunnel_apart FAMILY: a tunnel whose ends have other addresses than the traffic in it.
+# Sets $prefix.
+tunnel_apart() {
+	local host
 
+	ipsec_up none "$1"
+	case $1 in
+	4) LEFT_IP=10.9.0.1 RIGHT_IP=10.9.0.2 prefix=24 ;;
+	6) LEFT_IP=fd09::1 RIGHT_IP=fd09::2 prefix=64 ;;
+	esac
+	for host in left right; do
+		[ $host = left ] && set -- $LEFT_IP || set -- $RIGHT_IP
+		$host $IP addr replace "$1/$prefix" dev veth
+	done
+	left $IP neigh replace $RIGHT_IP lladdr 02:00:00:00:00:02 dev veth nud permanent
+	right $IP neigh replace $LEFT_IP lladdr 02:00:00:00:00:01 dev veth nud permanent
+	IPSEC_KIND=tunnel
+	sas add
+	{ ipsec_policy in rl; ipsec_policy out lr; } | left $IP -batch -
+	{ ipsec_policy in lr; ipsec_policy out rl; } | right $IP -batch -
+	tell "mode enforce ; between $LEFT_IP $RIGHT_IP ; outer $IPSEC_LEFT $IPSEC_RIGHT"
+}
+
+# ends_at N: both ends of the tunnel have got new addresses, which it does not use yet
+ends_at() {
 	case $IPSEC_FAMILY in
 	4) IPSEC_LEFT=10.0.0.1$1 IPSEC_RIGHT=10.0.0.2$1 ;;
 	6) IPSEC_LEFT=fd00::1$1 IPSEC_RIGHT=fd00::2$1 ;;
 	esac
-	left $IP addr add $IPSEC_LEFT/$2 dev veth
-	right $IP addr add $IPSEC_RIGHT/$2 dev veth
+	left $IP addr replace $IPSEC_LEFT/$prefix dev veth
+	right $IP addr replace $IPSEC_RIGHT/$prefix dev veth
 	left $IP neigh replace $IPSEC_RIGHT lladdr 02:00:00:00:00:02 dev veth nud permanent
 	right $IP neigh replace $IPSEC_LEFT lladdr 02:00:00:00:00:01 dev veth nud permanent
+}
+
+# move_to N: the tunnel moves there with new SAs, as by a rekeying; the old ones go
+move_to() {
+	local old_left=$IPSEC_LEFT old_right=$IPSEC_RIGHT old_spi=$IPSEC_SPI host
+
+	ends_at "$1"
 	IPSEC_SPI=$((IPSEC_SPI + 0x100))
 	sas add
 	for host in left right; do
@@ -225,37 +258,35 @@ move_to() {
 	tell "outer $IPSEC_LEFT $IPSEC_RIGHT"
 }
 
+# migrate_to N: it moves there with the SAs that it has
+migrate_to() {
+	local lr="$LEFT_IP $RIGHT_IP $IPSEC_LEFT $IPSEC_RIGHT"
+	local rl="$RIGHT_IP $LEFT_IP $IPSEC_RIGHT $IPSEC_LEFT"
+
+	ends_at "$1"
+	lr+=" $IPSEC_LEFT $IPSEC_RIGHT" rl+=" $IPSEC_RIGHT $IPSEC_LEFT"
+	# shellcheck disable=SC2086 # words
+	right "$HELPERS/migrate" in $lr $IPSEC_REQID && right "$HELPERS/migrate" out $rl $IPSEC_REQID &&
+	left "$HELPERS/migrate" in $rl $IPSEC_REQID && left "$HELPERS/migrate" out $lr $IPSEC_REQID ||
+		not_ok "migrate"
+	tell "outer $IPSEC_LEFT $IPSEC_RIGHT"
+}
+
 T_MOVE=4
 t_move() {
-	local title="IPv$1, moving" token prefix=24 host
+	local title="IPv$1, moving" token prefix
 
-	ipsec_up none "$1"
-	case $1 in
-	4) LEFT_IP=10.9.0.1 RIGHT_IP=10.9.0.2 ;;
-	6) LEFT_IP=fd09::1 RIGHT_IP=fd09::2 prefix=64 ;;
-	esac
-	for host in left right; do
-		[ $host = left ] && set -- "$1" $LEFT_IP || set -- "$1" $RIGHT_IP
-		$host $IP addr add "$2/$prefix" dev veth
-	done
-	left $IP neigh replace $RIGHT_IP lladdr 02:00:00:00:00:02 dev veth nud permanent
-	right $IP neigh replace $LEFT_IP lladdr 02:00:00:00:00:01 dev veth nud permanent
-	IPSEC_KIND=tunnel
-	sas add
-	{ ipsec_policy in rl; ipsec_policy out lr; } | left $IP -batch -
-	{ ipsec_policy in lr; ipsec_policy out rl; } | right $IP -batch -
-
+	tunnel_apart "$1"
 	# no agent tells right that its peer has moved
-	tell "mode enforce ; between $LEFT_IP $RIGHT_IP ; outer $IPSEC_LEFT $IPSEC_RIGHT"
 	tell "bind $IPSEC_SPI a1 4711 ; open x initiator ; say x"
 	ask "token x"
 	token=$answer
 	ask count
-	move_to 1 $prefix
+	move_to 1
 	tell "bind $IPSEC_SPI a1 4711"
 	says "say x ; count" "ok, none" "$title: of the same lineage passes"
 	says "token x ; about x" "$token, a1" "$title: the same token and identity"
-	move_to 2 $prefix
+	move_to 2
 	tell "bind $IPSEC_SPI a1 4712 ; send x right evil"
 	becomes "latch x" "* in-context +([0-9]) *" "$title: of another lineage is refused"
 	says "got x" nothing "$title: nothing of it is delivered"
@@ -263,7 +294,32 @@ t_move() {
 	ipsec_down
 }
 
-plan $((4 * (T_ALONE + T_LATE + T_FIRST) + 2 * (T_QUALITY + T_MOVE)))
+T_MIGRATE=6
+t_migrate() {
+	local title="IPv$1, migrated" token prefix
+
+	tunnel_apart "$1"
+	tell "bind $IPSEC_SPI a1 4711 ; open x responder ; say x"
+	ask "token x"
+	token=$answer
+	ask count
+	tell "flow x"
+	migrate_to 1
+	says "pause 100 ; bind $IPSEC_SPI a1 4711 ; pause 200 ; flowed x" "ok, ok, ok, ok" \
+		"$title under traffic: all of it has come"
+	says count "held +([0-9])" "$title: packets waited, none was refused"
+	says "token x ; about x" "$token, a1" "$title: the same token and identity"
+	is "$(left $IP xfrm state | grep -c "^src $IPSEC_LEFT dst $IPSEC_RIGHT")" 1 \
+		"$title: under an SA at the new addresses"
+	migrate_to 2
+	tell "bind $IPSEC_SPI a1 4712 ; send x right evil"
+	becomes "latch x" "* in-context +([0-9]) *" "$title: of another lineage is refused"
+	says "got x" nothing "$title: nothing of it is delivered"
+	tell "close x abort"
+	ipsec_down
+}
+
+plan $((4 * (T_ALONE + T_LATE + T_FIRST) + 2 * (T_QUALITY + T_MOVE + T_MIGRATE)))
 latch_net_up
 while read -r family kind role; do
 	t_alone "$family" "$kind" "$role"
@@ -286,5 +342,6 @@ done <<END
 END
 for family in 4 6; do
 	t_move $family
+	t_migrate $family
 done
 finish
