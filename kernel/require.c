@@ -130,13 +130,17 @@ void ipsec_required_drop(struct ipsec_required *required)
  * @required: its record
  * @delay: in how many jiffies
  *
- * Context: any but hard interrupts.
+ * Context: any but hard interrupts, under RCU or by who holds the record.
  */
 void ipsec_required_due(struct ipsec_required *required, unsigned long delay)
 {
 	if (!refcount_inc_not_zero(&required->sk->sk_refcnt))
 		return;
-	refcount_inc(&required->refs);
+	/* the socket's end may have been told of since the record was found */
+	if (!refcount_inc_not_zero(&required->refs)) {
+		sock_put(required->sk);
+		return;
+	}
 	if (mod_delayed_work(require_workqueue, &required->work, delay)) {
 		/* it was due already */
 		refcount_dec(&required->refs);

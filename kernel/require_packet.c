@@ -97,6 +97,21 @@ enum ipsec_verdict ipsec_required_in(struct ipsec_net *in, struct ipsec_required
 	return IPSEC_VERDICT_REFUSE;
 }
 
+/*
+ * A socket keeps its route. The kernel looks for another one if policies change, but
+ * not if only SAs come, so one that was found in a gap between them would do without
+ * them for good.
+ */
+static void route_forget(struct ipsec_required *required)
+{
+	struct sock *sk = required->sk;
+
+	if (!ipsec_required_tcp(sk))
+		sk_dst_reset(sk);
+	else if (inet_sk_state_load(sk) != TCP_LISTEN)
+		ipsec_required_due(required, 0);	/* it is done under the socket's lock */
+}
+
 /**
  * ipsec_required_out - may a packet leave a socket under requests
  * @in: where
@@ -131,6 +146,7 @@ enum ipsec_verdict ipsec_required_out(struct ipsec_net *in, struct ipsec_require
 	if (open && wait)
 		return IPSEC_VERDICT_WAIT;
 
+	route_forget(required);
 	if (!seen && !required->accepted && inet_sk_state_load(required->sk) != TCP_LISTEN)
 		reason = ipsec_negotiate(in, required, skb);
 	if (reason)
