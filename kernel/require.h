@@ -2,6 +2,7 @@
 #ifndef _IPSEC_REQUIRE_H
 #define _IPSEC_REQUIRE_H
 
+#include <linux/hash.h>
 #include <linux/ipsec_token.h>
 #include <linux/jump_label.h>
 #include <linux/refcount.h>
@@ -76,6 +77,27 @@ struct ipsec_required {
 };
 
 DECLARE_STATIC_KEY_FALSE(ipsec_required_used);
+
+#define IPSEC_REQUIRED_TALLY_BITS	10
+
+/* Of sockets whose addresses have the same hash: how many have a record, anywhere. */
+extern atomic_t ipsec_required_tally[1 << IPSEC_REQUIRED_TALLY_BITS];
+
+/**
+ * ipsec_required_none - is it clear at once that there is no record of a socket
+ * @sk: any socket
+ *
+ * Asked of every packet where there are requests, most of which have nothing to do
+ * with them; the table takes several times as many instructions.
+ *
+ * Context: any.
+ * Return: true if there is none; false says nothing. What control groups require is
+ * another question.
+ */
+static inline bool ipsec_required_none(const struct sock *sk)
+{
+	return !atomic_read(&ipsec_required_tally[hash_ptr(sk, IPSEC_REQUIRED_TALLY_BITS)]);
+}
 
 /**
  * ipsec_required_any - may a packet in a namespace be of a socket under a request
