@@ -170,8 +170,9 @@ int main(int argc, char **argv)
 	else if (out)
 		connect_to(fd, flow.peer);
 	/* nobody acknowledges anything before all is sent */
-	if (tcp && out && (setsockopt(fd, SOL_TCP, TCP_NODELAY, &one, sizeof(one)) ||
-		    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size))))
+	if (tcp && out &&
+	    (setsockopt(fd, SOL_TCP, TCP_NODELAY, &one, sizeof(one)) ||
+	     setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size))))
 		err(1, "setsockopt");
 	for (round = 0; round < ROUNDS + 5; round++) {
 		struct samples *to = round < 5 ? NULL : &samples;	/* until all is warm */
