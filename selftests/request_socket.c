@@ -367,7 +367,7 @@ static void test_cookies(void)
 
 		/* the SYN is protected, and by the time of the ACK there is no policy */
 		shell("ipsec_up esp-gcm $F level=use; "
-		      "left tc qdisc add dev veth root netem delay 1500ms");
+		      "left tc qdisc add dev veth root netem delay 4s");
 		listener = tcp_listener("left", &left);
 		if (required)
 			EXPECT(ipsec_request_apply(request, listener), 0);
@@ -376,7 +376,7 @@ static void test_cookies(void)
 		EXPECT(connect(fd, (struct sockaddr *)&left, length) ? errno : 0, EINPROGRESS);
 		shell("right $IP xfrm policy flush");
 		seen(IPPROTO_TCP);
-		peer = accept_within(listener, 4000);
+		peer = accept_within(listener, 7000);
 		EXPECT(peer >= 0, !required);
 		EXPECT(seen(IPPROTO_TCP) > 0, 1);
 		if (required)
