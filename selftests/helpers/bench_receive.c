@@ -107,16 +107,19 @@ static void transmit(int fd, struct flow *flow, struct samples *samples)
 static void transmit_udp(int fd, struct samples *samples)
 {
 	char buffer[SIZE] = {};
+	struct packet packet;
 	uint64_t begin;
 	unsigned int i;
 
+	tun_drain();
 	begin = instructions();
+	/* each makes room for the next, or it would depend on what memory there is */
 	for (i = 0; i < BATCH; i++)
-		if (send(fd, buffer, SIZE, 0) != SIZE)
+		if (send(fd, buffer, SIZE, 0) != SIZE ||
+		    read(tun, &packet, sizeof(packet)) <= SIZE)
 			err(1, "send");
 	if (samples)
 		sample(samples, begin, instructions(), BATCH);
-	tun_drain();
 }
 
 static void connect_to(int fd, unsigned int peer)
