@@ -175,6 +175,7 @@ enum ipsec_verdict ipsec_required_other_out(struct ipsec_net *in, const struct s
 					    struct ipsec_context *seen);
 int ipsec_required_error(struct ipsec_net *in, const struct sk_buff *skb);
 bool ipsec_required_datagram(struct sock *sk, const struct sk_buff *skb);
+bool ipsec_required_readers(struct ipsec_net *in, __be16 port);
 void ipsec_required_step(struct ipsec_net *in, struct sock *sk, int old, int new);
 
 bool ipsec_required_answer(struct ipsec_net *in, const struct sock *sk, u64 negotiation,

@@ -387,6 +387,15 @@ static struct sock *datagram_socket(struct net *net, struct sk_buff *skb,
 #endif
 }
 
+/* Does it get to all the sockets that want it, rather than to one? */
+static bool is_for_many(const struct sk_buff *skb)
+{
+	if (skb->protocol == htons(ETH_P_IP))
+		return ipv4_is_multicast(ip_hdr(skb)->daddr) ||
+		       (skb_rtable(skb) && skb_rtable(skb)->rt_flags & RTCF_BROADCAST);
+	return ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
+}
+
 /* Only where there are requests: of datagrams nobody else asks before they are read. */
 static enum ipsec_verdict datagram_arrives(struct sk_buff *skb, unsigned int offset,
 					   const struct nf_hook_state *state, enum turn turn)
@@ -400,7 +409,13 @@ static enum ipsec_verdict datagram_arrives(struct sk_buff *skb, unsigned int off
 	struct sock *sk;
 
 	uh = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
-	sk = uh && ipsec_required_any(arrival.in) ? datagram_socket(state->net, skb, uh) : NULL;
+	if (!uh || !ipsec_required_any(arrival.in))
+		return IPSEC_VERDICT_PASS;
+	/* what one of them requires is no concern of the others */
+	if (is_for_many(skb))
+		return ipsec_required_readers(arrival.in, uh->dest) ? IPSEC_VERDICT_PASS :
+								      IPSEC_VERDICT_REFUSE;
+	sk = datagram_socket(state->net, skb, uh);
 	required = sk ? ipsec_required_of(arrival.in, sk) : NULL;
 	if (!required)
 		return IPSEC_VERDICT_PASS;
@@ -418,6 +433,18 @@ static enum ipsec_verdict judge_in4(struct sk_buff *skb, const struct nf_hook_st
 	if (ip_hdr(skb)->protocol != IPPROTO_TCP)
 		return IPSEC_VERDICT_PASS;
 	return segment_arrives(skb, ip_hdrlen(skb), state, turn);
+}
+
+/* The ports are in the first one only, and nothing is put together without it. */
+static enum ipsec_verdict datagram_fragment_arrives(struct ipsec_net *in, struct sk_buff *skb,
+						    unsigned int offset)
+{
+	const struct udphdr *uh;
+	struct udphdr buffer;
+
+	uh = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
+	return !uh || ipsec_required_readers(in, uh->dest) ? IPSEC_VERDICT_PASS :
+							     IPSEC_VERDICT_REFUSE;
 }
 
 /* IPv6 puts fragments together only after this; TCP could be what comes of it. */
@@ -438,6 +465,8 @@ static enum ipsec_verdict fragment_arrives(struct sk_buff *skb, unsigned int off
 	    (!atomic_read(&in->latched) || READ_ONCE(in->latch_mode) == IPSEC_LATCH_OFF))
 		return IPSEC_VERDICT_PASS;
 	fh = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
+	if (fh && fh->nexthdr == IPPROTO_UDP && !(fh->frag_off & htons(IP6_OFFSET)))
+		return datagram_fragment_arrives(in, skb, offset + sizeof(*fh));
 	if (fh && fh->nexthdr != IPPROTO_TCP &&
 	    (!ipv6_ext_hdr(fh->nexthdr) || fh->nexthdr == NEXTHDR_AUTH))
 		return IPSEC_VERDICT_PASS;
