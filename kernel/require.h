@@ -127,6 +127,34 @@ static __always_inline bool ipsec_required_any_rcu(const struct net *net)
 }
 
 /**
+ * ipsec_required_may - may a socket be under a request
+ * @in: its namespace
+ * @sk: the socket
+ *
+ * Context: any.
+ * Return: false if it is not.
+ */
+static __always_inline bool ipsec_required_may(const struct ipsec_net *in, const struct sock *sk)
+{
+	return ipsec_required_any(in) &&
+	       (ipsec_request_cgroups_any() || !sk_fullsock(sk) || !ipsec_required_none(sk));
+}
+
+/**
+ * ipsec_required_may_rcu - the same, at no cost before the first request ever
+ * @net: the namespace
+ * @sk: the socket
+ *
+ * Context: under RCU.
+ * Return: false if it is not.
+ */
+static __always_inline bool ipsec_required_may_rcu(const struct net *net, const struct sock *sk)
+{
+	return static_branch_unlikely(&ipsec_required_used) &&
+	       ipsec_required_may(ipsec_net_rcu(net), sk);
+}
+
+/**
  * ipsec_required_remnant - is it a TCP socket that has come to its end
  * @sk: any socket
  *

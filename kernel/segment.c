@@ -240,9 +240,8 @@ static __always_inline bool passes_in(const struct net *net, const struct sk_buf
 static __always_inline bool demuxed_passes_in(const struct sk_buff *skb,
 					      const struct nf_hook_state *state)
 {
-	if (ipsec_required_any_rcu(state->net))
-		return false;
-	if (!is_connection(skb->sk) || !passes_in(state->net, skb, skb->sk))
+	if (!is_connection(skb->sk) || ipsec_required_may_rcu(state->net, skb->sk) ||
+	    !passes_in(state->net, skb, skb->sk))
 		return false;
 	/* there will be no handshake that asks for it */
 	this_cpu_write(arrived.net, NULL);
@@ -344,7 +343,7 @@ static enum ipsec_verdict segment_arrives(struct sk_buff *skb, unsigned int offs
 	}
 	sk = is_connection(skb->sk) ? NULL : segment_socket(&arrival);
 	if (is_connection(sk) && !skb->sk && !skb->destructor &&
-	    !ipsec_required_any(arrival.in) && passes_in(state->net, skb, sk)) {
+	    !ipsec_required_may(arrival.in, sk) && passes_in(state->net, skb, sk)) {
 		/* as early demux does it, so that TCP need not look for it once more */
 		this_cpu_write(arrived.net, NULL);
 		skb->sk = sk;
@@ -686,7 +685,7 @@ static __always_inline bool passes_out(const struct sk_buff *skb,
 
 	if (!skb->sk)
 		return true;
-	if (ipsec_required_any_rcu(state->net) || ipsec_required_remnant(skb->sk))
+	if (ipsec_required_may_rcu(state->net, skb->sk) || ipsec_required_remnant(skb->sk))
 		return false;
 	if (ipsec_connection_none(skb->sk))
 		return true;
