@@ -28,6 +28,8 @@
 /* Not used before the first request ever. */
 DEFINE_STATIC_KEY_FALSE(ipsec_required_used);
 
+atomic_t ipsec_required_tally[1 << IPSEC_REQUIRED_TALLY_BITS];
+
 /* Ends with the module, and all that is due in it is done before. */
 static struct workqueue_struct *require_workqueue;
 
@@ -51,6 +53,11 @@ static const struct rhashtable_params required_params = {
 	.key_len = sizeof_field(struct ipsec_required, sk),
 	.automatic_shrinking = true,
 };
+
+static atomic_t *tally_of(const struct sock *sk)
+{
+	return &ipsec_required_tally[hash_ptr(sk, IPSEC_REQUIRED_TALLY_BITS)];
+}
 
 /**
  * ipsec_required_supported - can something be required of a socket
@@ -130,13 +137,17 @@ void ipsec_required_drop(struct ipsec_required *required)
  * @required: its record
  * @delay: in how many jiffies
  *
- * Context: any but hard interrupts.
+ * Context: any but hard interrupts, under RCU or by who holds the record.
  */
 void ipsec_required_due(struct ipsec_required *required, unsigned long delay)
 {
 	if (!refcount_inc_not_zero(&required->sk->sk_refcnt))
 		return;
-	refcount_inc(&required->refs);
+	/* the socket's end may have been told of since the record was found */
+	if (!refcount_inc_not_zero(&required->refs)) {
+		sock_put(required->sk);
+		return;
+	}
 	if (mod_delayed_work(require_workqueue, &required->work, delay)) {
 		/* it was due already */
 		refcount_dec(&required->refs);
@@ -170,6 +181,8 @@ struct ipsec_required *ipsec_required_find(struct ipsec_net *in, const struct so
 {
 	struct ipsec_required *required;
 
+	if (ipsec_required_none(sk))
+		return NULL;
 	required = rhashtable_lookup_fast(&in->required, &sk, required_params);
 	if (required || likely(list_empty(&in->required_spill)))
 		return required;
@@ -202,7 +215,10 @@ int ipsec_required_add(struct ipsec_net *in, struct ipsec_required *required, st
 		if (err)
 			return err;
 	}
+	atomic_inc(tally_of(sk));
 	err = rhashtable_insert_fast(&in->required, &required->node, required_params);
+	if (err)
+		atomic_dec(tally_of(sk));
 	if (err && !ipsec_required_tcp(sk))
 		ipsec_udp_unguard(sk);
 	return err;
@@ -298,6 +314,7 @@ void ipsec_required_adopt(struct ipsec_net *in, struct ipsec_required *child, st
 	if (!ipsec_required_add(in, child, sk, GFP_ATOMIC))
 		return;
 	/* without memory for a larger table; what it is must not be forgotten */
+	atomic_inc(tally_of(sk));
 	spin_lock_bh(&in->required_lock);
 	list_add_tail_rcu(&child->spill, &in->required_spill);
 	spin_unlock_bh(&in->required_lock);
@@ -336,6 +353,7 @@ void ipsec_required_gone(struct ipsec_net *in, struct sock *sk)
 	rcu_read_lock();
 	required = ipsec_required_find(in, sk);
 	if (required && required_remove(in, required)) {
+		atomic_dec(tally_of(sk));
 		ipsec_required_not_due(required);
 		ipsec_required_put(required);
 	}

@@ -2,6 +2,7 @@
 #ifndef _IPSEC_REQUIRE_H
 #define _IPSEC_REQUIRE_H
 
+#include <linux/hash.h>
 #include <linux/ipsec_token.h>
 #include <linux/jump_label.h>
 #include <linux/refcount.h>
@@ -77,6 +78,27 @@ struct ipsec_required {
 
 DECLARE_STATIC_KEY_FALSE(ipsec_required_used);
 
+#define IPSEC_REQUIRED_TALLY_BITS	10
+
+/* Of sockets whose addresses have the same hash: how many have a record, anywhere. */
+extern atomic_t ipsec_required_tally[1 << IPSEC_REQUIRED_TALLY_BITS];
+
+/**
+ * ipsec_required_none - is it clear at once that there is no record of a socket
+ * @sk: any socket
+ *
+ * Asked of every packet where there are requests, most of which have nothing to do
+ * with them; the table takes several times as many instructions.
+ *
+ * Context: any.
+ * Return: true if there is none; false says nothing. What control groups require is
+ * another question.
+ */
+static inline bool ipsec_required_none(const struct sock *sk)
+{
+	return !atomic_read(&ipsec_required_tally[hash_ptr(sk, IPSEC_REQUIRED_TALLY_BITS)]);
+}
+
 /**
  * ipsec_required_any - may a packet in a namespace be of a socket under a request
  * @in: where
@@ -88,6 +110,20 @@ static __always_inline bool ipsec_required_any(const struct ipsec_net *in)
 	return static_branch_unlikely(&ipsec_required_used) &&
 	       (atomic_read(&in->required.nelems) || ipsec_request_cgroups_any() ||
 		!list_empty(&in->required_spill));
+}
+
+/**
+ * ipsec_required_may - may a socket be under a request
+ * @in: its namespace
+ * @sk: the socket
+ *
+ * Context: any.
+ * Return: false if it is not.
+ */
+static __always_inline bool ipsec_required_may(const struct ipsec_net *in, const struct sock *sk)
+{
+	return ipsec_required_any(in) &&
+	       (ipsec_request_cgroups_any() || !sk_fullsock(sk) || !ipsec_required_none(sk));
 }
 
 /**
@@ -139,6 +175,7 @@ enum ipsec_verdict ipsec_required_other_out(struct ipsec_net *in, const struct s
 					    struct ipsec_context *seen);
 int ipsec_required_error(struct ipsec_net *in, const struct sk_buff *skb);
 bool ipsec_required_datagram(struct sock *sk, const struct sk_buff *skb);
+bool ipsec_required_readers(struct ipsec_net *in, __be16 port);
 void ipsec_required_step(struct ipsec_net *in, struct sock *sk, int old, int new);
 
 bool ipsec_required_answer(struct ipsec_net *in, const struct sock *sk, u64 negotiation,

@@ -91,6 +91,7 @@ static void socket_work(struct ipsec_required *required)
 	long left = required->deadline - jiffies;
 	u8 failed;
 
+	__sk_dst_reset(sk);	/* see route_forget() */
 	if (sk->sk_state != TCP_SYN_SENT)
 		return;
 	failed = xchg(&required->failed, IPSEC_REQUEST_REASON_NONE);

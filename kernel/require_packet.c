@@ -11,6 +11,7 @@
 #include <net/dst.h>
 #include <net/sock.h>
 #include <net/tcp_states.h>
+#include <net/udp.h>
 
 #include "context.h"
 #include "negotiate.h"
@@ -97,6 +98,21 @@ enum ipsec_verdict ipsec_required_in(struct ipsec_net *in, struct ipsec_required
 	return IPSEC_VERDICT_REFUSE;
 }
 
+/*
+ * A socket keeps its route. The kernel looks for another one if policies change, but
+ * not if only SAs come, so one that was found in a gap between them would do without
+ * them for good.
+ */
+static void route_forget(struct ipsec_required *required)
+{
+	struct sock *sk = required->sk;
+
+	if (!ipsec_required_tcp(sk))
+		sk_dst_reset(sk);
+	else if (inet_sk_state_load(sk) != TCP_LISTEN)
+		ipsec_required_due(required, 0);	/* it is done under the socket's lock */
+}
+
 /**
  * ipsec_required_out - may a packet leave a socket under requests
  * @in: where
@@ -131,6 +147,7 @@ enum ipsec_verdict ipsec_required_out(struct ipsec_net *in, struct ipsec_require
 	if (open && wait)
 		return IPSEC_VERDICT_WAIT;
 
+	route_forget(required);
 	if (!seen && !required->accepted && inet_sk_state_load(required->sk) != TCP_LISTEN)
 		reason = ipsec_negotiate(in, required, skb);
 	if (reason)
@@ -236,4 +253,32 @@ bool ipsec_required_datagram(struct sock *sk, const struct sk_buff *skb)
 					false) == IPSEC_VERDICT_PASS;
 	rcu_read_unlock();
 	return may;
+}
+
+/**
+ * ipsec_required_readers - whoever reads a datagram has to look at it
+ * @in: where
+ * @port: that it is for
+ *
+ * It can't be judged on its way, since nobody knows yet what it will be, or it is for
+ * several sockets. A socket that something is required of looks at what it reads; but
+ * one that only its control group has a request for is not known before its first
+ * packet.
+ *
+ * Context: any but hard interrupts, under RCU.
+ * Return: whether all of them do; there may be no memory.
+ */
+bool ipsec_required_readers(struct ipsec_net *in, __be16 port)
+{
+	struct udp_hslot *slot;
+	struct sock *sk;
+
+	if (!ipsec_request_cgroups_any())
+		return true;
+	slot = udp_hashslot(&udp_table, in->net, ntohs(port));
+	sk_for_each_rcu(sk, &slot->head)
+		if (net_eq(sock_net(sk), in->net) && udp_sk(sk)->udp_port_hash == ntohs(port) &&
+		    IS_ERR(ipsec_required_of(in, sk)))
+			return false;
+	return true;
 }

@@ -213,12 +213,21 @@ static void hook_continue(struct sk_buff *skb, const struct nf_hook_state *at)
 		state.okfn(state.net, state.sk, skb);
 }
 
-/* ipsec_required_any(), at no cost before the first request ever. */
+/*
+ * Both at no cost before the first request ever: first of all, as what finds our part
+ * of the namespace is not optimized away.
+ */
 static __always_inline bool required_any(const struct nf_hook_state *state)
 {
-	/* first of all, as what finds our part of the namespace is not optimized away */
 	return static_branch_unlikely(&ipsec_required_used) &&
 	       ipsec_required_any(ipsec_net_rcu(state->net));
+}
+
+static __always_inline bool required_may(const struct nf_hook_state *state,
+					 const struct sock *sk)
+{
+	return static_branch_unlikely(&ipsec_required_used) &&
+	       ipsec_required_may(ipsec_net_rcu(state->net), sk);
 }
 
 /*
@@ -249,9 +258,7 @@ static __always_inline bool demuxed_passes_in(const struct sk_buff *skb,
 {
 	const struct sock *sk = skb->sk;
 
-	if (required_any(state))
-		return false;
-	if (!is_connection(sk) || !passes_in(state->net, skb, sk))
+	if (!is_connection(sk) || required_may(state, sk) || !passes_in(state->net, skb, sk))
 		return false;
 	/* there will be no handshake that asks for it */
 	this_cpu_write(arrived.net, NULL);
@@ -353,7 +360,7 @@ static enum ipsec_verdict segment_arrives(struct sk_buff *skb, unsigned int offs
 	}
 	sk = is_connection(skb->sk) ? NULL : segment_socket(&arrival);
 	if (is_connection(sk) && !skb->sk && !skb->destructor &&
-	    !ipsec_required_any(arrival.in) && passes_in(state->net, skb, sk)) {
+	    !ipsec_required_may(arrival.in, sk) && passes_in(state->net, skb, sk)) {
 		/* as early demux does it, so that TCP need not look for it once more */
 		this_cpu_write(arrived.net, NULL);
 		skb->sk = sk;
@@ -396,6 +403,15 @@ static struct sock *datagram_socket(struct net *net, struct sk_buff *skb,
 #endif
 }
 
+/* Does it get to all the sockets that want it, rather than to one? */
+static bool is_for_many(const struct sk_buff *skb)
+{
+	if (skb->protocol == htons(ETH_P_IP))
+		return ipv4_is_multicast(ip_hdr(skb)->daddr) ||
+		       (skb_rtable(skb) && skb_rtable(skb)->rt_flags & RTCF_BROADCAST);
+	return ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
+}
+
 /* Only where there are requests: of datagrams nobody else asks before they are read. */
 static enum ipsec_verdict datagram_arrives(struct sk_buff *skb, unsigned int offset,
 					   const struct nf_hook_state *state, enum turn turn)
@@ -409,7 +425,13 @@ static enum ipsec_verdict datagram_arrives(struct sk_buff *skb, unsigned int off
 	struct sock *sk;
 
 	uh = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
-	sk = uh && ipsec_required_any(arrival.in) ? datagram_socket(state->net, skb, uh) : NULL;
+	if (!uh || !ipsec_required_any(arrival.in))
+		return IPSEC_VERDICT_PASS;
+	/* what one of them requires is no concern of the others */
+	if (is_for_many(skb))
+		return ipsec_required_readers(arrival.in, uh->dest) ? IPSEC_VERDICT_PASS :
+								      IPSEC_VERDICT_REFUSE;
+	sk = datagram_socket(state->net, skb, uh);
 	required = sk ? ipsec_required_of(arrival.in, sk) : NULL;
 	if (!required)
 		return IPSEC_VERDICT_PASS;
@@ -427,6 +449,18 @@ static enum ipsec_verdict judge_in4(struct sk_buff *skb, const struct nf_hook_st
 	if (ip_hdr(skb)->protocol != IPPROTO_TCP)
 		return IPSEC_VERDICT_PASS;
 	return segment_arrives(skb, ip_hdrlen(skb), state, turn);
+}
+
+/* The ports are in the first one only, and nothing is put together without it. */
+static enum ipsec_verdict datagram_fragment_arrives(struct ipsec_net *in, struct sk_buff *skb,
+						    unsigned int offset)
+{
+	const struct udphdr *uh;
+	struct udphdr buffer;
+
+	uh = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
+	return !uh || ipsec_required_readers(in, uh->dest) ? IPSEC_VERDICT_PASS :
+							     IPSEC_VERDICT_REFUSE;
 }
 
 /* IPv6 puts fragments together only after this; TCP could be what comes of it. */
@@ -447,6 +481,8 @@ static enum ipsec_verdict fragment_arrives(struct sk_buff *skb, unsigned int off
 	    (!atomic_read(&in->latched) || READ_ONCE(in->latch_mode) == IPSEC_LATCH_OFF))
 		return IPSEC_VERDICT_PASS;
 	fh = skb_header_pointer(skb, offset, sizeof(buffer), &buffer);
+	if (fh && fh->nexthdr == IPPROTO_UDP && !(fh->frag_off & htons(IP6_OFFSET)))
+		return datagram_fragment_arrives(in, skb, offset + sizeof(*fh));
 	if (fh && fh->nexthdr != IPPROTO_TCP &&
 	    (!ipv6_ext_hdr(fh->nexthdr) || fh->nexthdr == NEXTHDR_AUTH))
 		return IPSEC_VERDICT_PASS;
@@ -683,7 +719,7 @@ static noinline unsigned int hook_out_required(struct sk_buff *skb,
 					       const struct nf_hook_state *state)
 {
 	if (!skb->sk ||
-	    (!ipsec_required_any(ipsec_net_rcu(state->net)) &&
+	    (!ipsec_required_may(ipsec_net_rcu(state->net), skb->sk) &&
 	     !ipsec_required_remnant(skb->sk) && passes_out(skb, state)))
 		return NF_ACCEPT;
 	return segment_hook(skb, state);

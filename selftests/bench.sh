@@ -10,7 +10,7 @@
 
 RUNS=${RUNS:-5}	# of the same thing with and without the module, in turn
 
-PARTS=${PARTS:-receive latch latches calls many identities}
+PARTS=${PARTS:-receive latch latches request calls many identities}
 
 rows=$(mktemp)
 module=$(basename "$MODULE" .ko)
@@ -18,6 +18,13 @@ module=$(basename "$MODULE" .ko)
 # median NUMBER...
 median() {
 	printf '%s\n' "$@" | sort -g | sed -n "$((($# + 1) / 2))p"
+}
+
+# unload: the sockets of a program are gone a little later than itself
+unload() {
+	until rmmod "$module"; do
+		sleep 0.1
+	done 2>/dev/null
 }
 
 # compare WHAT BOUND ARGUMENT...: bench_receive with the module and without
@@ -77,6 +84,56 @@ part_latches() {
 	ipsec_up esp-gcm 4
 	latches connected 1000
 	net_down
+}
+
+# required WHAT ARGUMENT...: bench_receive with the module and a request on its socket;
+# with the module; and without it
+required() {
+	local what=$1 request=() module_alone=() without=() run value
+
+	shift
+	for ((run = 0; run < RUNS; run++)); do
+		without+=("$("$HELPERS/bench_receive" "$@")")
+		insmod "$MODULE"
+		module_alone+=("$("$HELPERS/bench_receive" "$@")")
+		request+=("$("$HELPERS/bench_receive" "$@" request)")
+		unload
+	done
+	value=$(median "${request[@]}")
+	printf '%s\t%s\t%s\t-\n' "$what, request / no request" "$value" \
+		"$(median "${module_alone[@]}")" "$what, request / no module" "$value" \
+		"$(median "${without[@]}")" >>"$rows"
+}
+
+# beside WHAT ARGUMENT...: bench_receive with the module, while there is a request on
+# another socket; and without the module
+beside() {
+	local what=$1 with=() without=() run
+
+	shift
+	for ((run = 0; run < RUNS; run++)); do
+		without+=("$("$HELPERS/bench_receive" "$@")")
+		insmod "$MODULE"
+		with+=("$("$HELPERS/bench_receive" "$@" elsewhere)")
+		unload
+	done
+	printf '%s\t%s\t%s\t-\n' "$what, request elsewhere / no module" \
+		"$(median "${with[@]}")" "$(median "${without[@]}")" >>"$rows"
+}
+
+part_request() {
+	local family
+
+	for family in 4 6; do
+		required "TCP receive, IPv$family" tcp esp $family
+		required "TCP send, IPv$family" send esp $family
+		required "UDP receive, IPv$family" udp esp $family
+		required "UDP send, IPv$family" udpsend esp $family
+		beside "TCP receive in clear, IPv$family" tcp clear $family
+		beside "TCP send in clear, IPv$family" send clear $family
+		beside "UDP receive in clear, IPv$family" udp clear $family
+		beside "UDP send in clear, IPv$family" udpsend clear $family
+	done
 }
 
 part_calls() {
@@ -148,7 +205,7 @@ END {
 }' "$rows"
 
 # What could not be measured is missing from the table.
-declare -A ROWS=([receive]=4 [latch]=10 [latches]=3 [calls]=19 [many]=7 [identities]=4)
+declare -A ROWS=([receive]=4 [latch]=10 [latches]=3 [request]=24 [calls]=19 [many]=7 [identities]=4)
 for part in $PARTS; do
 	expected=$((expected + ROWS[$part]))
 done

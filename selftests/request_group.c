@@ -6,6 +6,7 @@
  */
 #include "helpers/request_hosts.h"
 
+#include <net/if.h>
 #include <netinet/ip_icmp.h>
 #include <pthread.h>
 #include <sys/mount.h>
@@ -259,6 +260,128 @@ static void receives_nothing(void)
 	close(udp);
 }
 
+/* ----------------------------- what comes to sockets that have had no packets yet */
+
+#define LARGE	4000
+#define SENT	10
+#define ELSE	(PORT + 1)	/* nothing else comes there */
+
+static struct sockaddr_storage at_port(const struct sockaddr_storage *address, int port)
+{
+	struct sockaddr_storage other = *address;
+
+	((struct sockaddr_in *)&other)->sin_port = htons(port);	/* and of sockaddr_in6 */
+	return other;
+}
+
+/* From right to left, a few times, while others read. */
+static pid_t send_begin(const struct sockaddr_storage *to, size_t size)
+{
+	static char data[LARGE];
+	pid_t pid;
+	int fd, i;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		err(1, "fork");
+	if (pid)
+		return pid;
+	join("");
+	enter("right");
+	fd = socket(family, SOCK_DGRAM, 0);
+	for (i = 0; i < SENT; i++) {
+		usleep(100000);
+		sendto(fd, data, size, 0, (const struct sockaddr *)to, length);
+	}
+	_exit(0);
+}
+
+/* Of what has been sent by now. */
+static int how_many(int fd)
+{
+	char buffer[LARGE];
+	int count = 0;
+
+	usleep(100000);
+	while (recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT) >= 0)
+		count++;
+	return count;
+}
+
+static void fragments(bool get)
+{
+	struct sockaddr_storage to = at_port(&left, ELSE);
+	int udp = udp_socket("left", &to);
+
+	waitpid(send_begin(&to, LARGE), NULL, 0);
+	EXPECT(how_many(udp), get ? SENT : 0);
+	close(udp);
+}
+
+static void gets_fragments(void)
+{
+	fragments(true);
+}
+
+static void gets_no_fragments(void)
+{
+	fragments(false);
+}
+
+static struct ipv6_mreq mreq6;
+static struct ip_mreqn mreq;
+
+static int multicast_socket(const struct sockaddr_storage *any)
+{
+	struct sockaddr_storage address = *any;
+	int fd = udp_socket("left", &address), ret;
+
+	if (family == AF_INET)
+		ret = setsockopt(fd, SOL_IP, IP_ADD_MEMBERSHIP, &mreq, sizeof(mreq));
+	else
+		ret = setsockopt(fd, SOL_IPV6, IPV6_ADD_MEMBERSHIP, &mreq6, sizeof(mreq6));
+	if (ret)
+		err(1, "multicast");
+	return fd;
+}
+
+/* One that is not in any group with a request, and one that is. */
+static void multicasts(void)
+{
+	struct sockaddr_storage any, to;
+	int inside, outside;
+
+	shell("right $IP route replace 239.0.0.0/8 dev veth");
+	set_address(&any, family == AF_INET ? "239.1.2.3" : "ff02::1:2:3");
+	to = at_port(&any, ELSE);
+	enter("right");
+	if (family == AF_INET6)
+		((struct sockaddr_in6 *)&to)->sin6_scope_id = if_nametoindex("veth");
+	enter("left");
+	mreq.imr_ifindex = mreq6.ipv6mr_interface = if_nametoindex("veth");
+	mreq.imr_multiaddr = ((struct sockaddr_in *)&any)->sin_addr;
+	mreq6.ipv6mr_multiaddr = ((struct sockaddr_in6 *)&any)->sin6_addr;
+	set_address(&any, family == AF_INET ? "0.0.0.0" : "::");
+	any = at_port(&any, ELSE);
+
+	inside = multicast_socket(&any);
+	join("");
+	outside = multicast_socket(&any);
+	join("mine");
+	waitpid(send_begin(&to, 5), NULL, 0);
+	EXPECT(how_many(outside), SENT);
+	EXPECT(how_many(inside), 0);
+	/* the last one is the first that the kernel finds */
+	close(inside);
+	inside = multicast_socket(&any);
+	waitpid(send_begin(&to, 5), NULL, 0);
+	EXPECT(how_many(outside), SENT);
+	EXPECT(how_many(inside), 0);
+	close(inside);
+	close(outside);
+}
+
 static void connects(void)
 {
 	int fd = socket(family, SOCK_STREAM, 0), peer;
@@ -347,6 +470,12 @@ static void test_groups(void)
 	close(other);
 	report("and receive nothing in clear");
 
+	in_group("foreign", 0, gets_fragments);
+	in_group("mine", 0, gets_no_fragments);
+	report("nor what is put together from fragments, as the first that comes");
+	in_group("mine", 0, multicasts);
+	report("nor what comes to many, while others get it");
+
 	shell("ipsec_up esp-gcm $F level=use");
 	in_group("mine", 0, connects);
 	shell("IPSEC_KIND=esp-gcm; ipsec_down");
@@ -375,7 +504,7 @@ int main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	ksft_print_header();
-	ksft_set_plan(2 * 10);
+	ksft_set_plan(2 * 12);
 	for (i = 0; i < ARRAY_SIZE(families); i++) {
 		load();
 		hosts_up(families[i]);

@@ -30,10 +30,10 @@ section() {
 }
 
 ipsec_conf() {
-	local host=$1 peer=right
+	local host=$1 peer=right here=10.0.0.1 group shunts
 
-	[ "$host" = left ] || peer=left
-	section "config setup" protostack=xfrm uniqueids=no
+	[ "$host" = left ] || peer=left here=10.0.0.2
+	section "config setup" protostack=xfrm uniqueids=no "ipsecdir=$DIR/$host/ipsec.d"
 	section "conn %default" ikev2=yes type=transport left=10.0.0.1 right=10.0.0.2 \
 		leftid=@left.example.org rightid=@right.example.org auto=ignore \
 		leftupdown=%disabled rightupdown=%disabled
@@ -42,6 +42,14 @@ ipsec_conf() {
 	section "conn null" authby=null leftid=%null rightid=%null
 	section "conn x509" authby=ecdsa "${host}cert=$host" "${peer}ca=%same"
 	section "conn mallory" authby=ecdsa "${host}cert=$host" rightid=@mallory.example.org
+	for group in private private-or-clear; do
+		shunts=(negotiationshunt=passthrough failureshunt=passthrough)
+		[ $group = private ] &&
+			shunts=(type=tunnel negotiationshunt=hold failureshunt=drop)
+		section "conn $group" authby=null leftid=%null rightid=%null "left=$here" \
+			right=%opportunisticgroup keyingtries=1 retransmit-timeout=5s \
+			"${shunts[@]}"
+	done
 }
 
 nss() {
@@ -60,6 +68,10 @@ host_setup() {
 		-passout pass:x -out "$DIR/$host.p12"
 	nss "$host" pk12util -i "$DIR/$host.p12" -W x -K ""
 	ipsec_conf "$host" >"$DIR/$host/ipsec.conf"
+	mkdir -p "$DIR/$host/ipsec.d/policies"
+	echo 10.0.0.0/24 >"$DIR/$host/ipsec.d/policies/private"
+	# in transport mode pluto takes single hosts
+	echo 10.0.0.1/32 10.0.0.2/32 | xargs -n 1 >"$DIR/$host/ipsec.d/policies/private-or-clear"
 	echo ': PSK "a secret of this test that is long enough"' >"$DIR/$host/ipsec.secrets"
 	cat >"$DIR/$host/tokend.conf" <<-END
 	[agent]
@@ -81,7 +93,7 @@ loaded() {
 	local host name
 
 	for host in left right; do
-		for name in psk v6 null x509 mallory; do
+		for name in psk v6 null x509 mallory private private-or-clear; do
 			whack $host --name $name --delete
 		done
 		$host $IP xfrm state flush
@@ -179,6 +191,79 @@ t_null() {
 	is "$(begun)" 1 "NULL: nothing was negotiated for that"
 }
 
+# grouped GROUP: both hosts have this group, and policies of theirs are in the kernel
+grouped() {
+	local host
+
+	loaded "$1" "$1"
+	for host in left right; do
+		whack $host --listen
+		whack $host --name "$1" --route
+		wait_for 10 trapped $host || {
+			diag "$1: no trap at $host"
+			whack $host --status
+		}
+	done
+}
+
+trapped() {
+	$1 $IP xfrm policy | grep -A 2 "dir out" | grep -q "reqid 0 mode"
+}
+
+
+t_private() {
+	local before
+
+	before=$(begun)
+	grouped private
+	ends "private group: connected" ok $NONE -w privacy,integrity -m $ANYBODY
+	is "$(begun)" "$before" "private group: the packets themselves made pluto negotiate"
+	ends "private group: NULL is not acceptable: EKEYREJECTED" EKEYREJECTED $METHOD \
+		-w privacy -m $PKIX
+	grouped private
+	ends "private group: nor is it before there are SAs" EKEYREJECTED $METHOD \
+		-w privacy -m $PKIX
+}
+
+# While it negotiates, pluto lets pass in clear what the group is for.
+t_private_or_clear() {
+	local before app
+
+	grouped private-or-clear
+	ends "private-or-clear group: connected" ok $NONE -w privacy,integrity -m $ANYBODY
+
+	grouped private-or-clear
+	kill -STOP "${PLUTO[right]}"
+	before=$(begun)
+	left "$HELPERS/request_connect" -w privacy -T 30000 10.0.0.2 $TCP_PORT >"$DIR/app" &
+	app=$!
+	check "private-or-clear group, slow peer: the agent is asked" \
+		wait_for 20 eval "[ \$(begun) -gt $before ]"
+	kill -CONT "${PLUTO[right]}"
+	wait $app
+	read -r ANSWER REASON MS _ <"$DIR/app"
+	is "$ANSWER" ok "private-or-clear group, slow peer: connected"
+
+	# pluto does not know that its policy has gone
+	grouped private-or-clear
+	left $IP xfrm policy flush
+	before=$(grep -c "on-demand for packet .* by whack" "$DIR/left/pluto.log")
+	ends "private-or-clear group, without a trap: connected" ok $NONE -w privacy -m $ANYBODY
+	is "$(grep -c "on-demand for packet .* by whack" "$DIR/left/pluto.log")" \
+		$((before + 1)) "private-or-clear group, without a trap: pluto was asked"
+
+	grouped private-or-clear
+	left $IP xfrm policy flush
+	ends "private-or-clear group, NULL is not acceptable: EKEYREJECTED" EKEYREJECTED $METHOD \
+		-w privacy -m $PKIX
+	is "$(grep -c "on-demand for packet .* by whack" "$DIR/left/pluto.log")" \
+		$((before + 1)) "private-or-clear group: pluto was not asked for that"
+	kill -STOP "${PLUTO[right]}"
+	ends "private-or-clear group, silent peer: it does not become clear" ETIMEDOUT $TIMEOUT \
+		-w privacy -m $ANYBODY -T 9000
+	kill -CONT "${PLUTO[right]}"
+}
+
 t_psk() {
 	loaded "psk v6" "psk v6"
 	ends "PSK: connected" ok $NONE -w privacy,integrity -i right.example.org
@@ -251,7 +336,7 @@ done
 watch_begin
 # without them there is nothing to be tested
 [ $KTAP_FAILED = 0 ] || REQUEST_TESTS=" "
-for t in ${REQUEST_TESTS:-none null psk x509 refused gone}; do
+for t in ${REQUEST_TESTS:-none null private private_or_clear psk x509 refused gone}; do
 	diag "$SECONDS seconds: $t"
 	"t_$t"
 done

@@ -7,6 +7,34 @@
 
 static int server;	/* listens at right, and requires nothing */
 
+/* Segments from left in clear since last asked, and the most data that one had. */
+static size_t from_left_most;
+
+static int from_left(void)
+{
+	const size_t header = family == AF_INET ? 20 : 40;
+	struct sockaddr_ll from;
+	socklen_t from_length = sizeof(from);
+	unsigned char packet[2000];
+	int count = 0;
+	ssize_t size;
+
+	from_left_most = 0;
+	while ((size = recvfrom(wire, packet, sizeof(packet), 0, (struct sockaddr *)&from,
+				&from_length)) > 0) {
+		size_t headers = header + 4 * (packet[header + 12] >> 4);
+
+		if (ntohs(from.sll_protocol) != (family == AF_INET ? ETH_P_IP : ETH_P_IPV6) ||
+		    from.sll_pkttype == PACKET_OUTGOING ||
+		    packet[family == AF_INET ? 9 : 6] != IPPROTO_TCP)
+			continue;
+		count++;
+		if (size - headers > from_left_most)
+			from_left_most = size - headers;
+	}
+	return count;
+}
+
 /* A socket at left that is about to connect. */
 static int client(const struct ipsec_request *request, int flags)
 {
@@ -311,6 +339,88 @@ static void test_listener(void)
 	shell("IPSEC_KIND=esp-gcm; ipsec_down");
 }
 
+/* Right connects to left under SYN cookies. Return: its socket. */
+static int connect_by_cookie(int listener, int *accepted)
+{
+	int fd;
+
+	enter("right");
+	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	EXPECT(connect(fd, (struct sockaddr *)&left, length) ? errno : 0, EINPROGRESS);
+	*accepted = accept_within(listener, 2500);
+	return fd;
+}
+
+/*
+ * Under SYN cookies nothing is kept of a SYN, so the ACK alone makes the connection.
+ * The SYN-ACK is made without a socket that it could be judged by.
+ */
+static void test_cookies(void)
+{
+	struct ipsec_request *request = request_new("privacy");
+	int listener, fd, peer, tries;
+
+	shell("for h in left right; do $h sysctl -qw net.ipv4.tcp_syncookies=2; done");
+	latch_mode(IPSEC_LATCH_OFF);
+	for (tries = 0; tries < 2; tries++) {
+		bool required = tries;
+
+		/* the SYN is protected, and by the time of the ACK there is no policy */
+		shell("ipsec_up esp-gcm $F level=use; "
+		      "left tc qdisc add dev veth root netem delay 4s");
+		listener = tcp_listener("left", &left);
+		if (required)
+			EXPECT(ipsec_request_apply(request, listener), 0);
+		enter("right");
+		fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		EXPECT(connect(fd, (struct sockaddr *)&left, length) ? errno : 0, EINPROGRESS);
+		shell("right $IP xfrm policy flush");
+		seen(IPPROTO_TCP);
+		peer = accept_within(listener, 7000);
+		EXPECT(peer >= 0, !required);
+		EXPECT(seen(IPPROTO_TCP) > 0, 1);
+		if (required)
+			EXPECT(status_of(listener).refused_in > 0, 1);
+		close(peer);
+		close(fd);
+		close(listener);
+		shell("left tc qdisc del dev veth root; IPSEC_KIND=esp-gcm; ipsec_down");
+		report(required ? "SYN cookies: with one it does not" :
+		       "SYN cookies: without a request, an ACK in clear reaches accept()");
+	}
+
+	listener = tcp_listener("left", &left);
+	EXPECT(ipsec_request_apply(request, listener), 0);
+	usleep(100000);
+	from_left();
+	fd = connect_by_cookie(listener, &peer);
+	EXPECT(peer, -EAGAIN);
+	EXPECT(from_left(), 0);
+	EXPECT(status_of(listener).refused_in > 0, 1);
+	close(fd);
+	report("SYN cookies: to a SYN in clear there is no answer");
+
+	/* left has nothing that would protect what it sends */
+	shell("ipsec_up esp-gcm $F level=use; left $IP xfrm policy delete "
+	      "src $LEFT_IP dst $RIGHT_IP dir out");
+	from_left();
+	fd = connect_by_cookie(listener, &peer);
+	EXPECT(from_left_most, 0);
+	if (peer >= 0)
+		EXPECT(send(peer, "secret", 6, 0), 6);
+	EXPECT(receive(fd) < 0, 1);
+	from_left();
+	EXPECT(from_left_most, 0);
+	close(peer);
+	close(fd);
+	close(listener);
+	shell("IPSEC_KIND=esp-gcm; ipsec_down; "
+	      "for h in left right; do $h sysctl -qw net.ipv4.tcp_syncookies=1; done");
+	latch_mode(IPSEC_LATCH_ENFORCE);
+	report("SYN cookies: a SYN-ACK in clear carries nothing, and nothing follows it");
+	ipsec_request_free(request);
+}
+
 static void test_agent(void)
 {
 	struct ipsec_request *request = request_new("privacy");
@@ -405,7 +515,7 @@ int main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	ksft_print_header();
-	ksft_set_plan(2 * 26);
+	ksft_set_plan(2 * 30);
 	for (i = 0; i < ARRAY_SIZE(families); i++) {
 		load();
 		hosts_up(families[i]);
@@ -415,6 +525,7 @@ int main(void)
 		test_weaker();
 		test_identity();
 		test_listener();
+		test_cookies();
 		test_agent();
 		close(server);
 		hosts_down();

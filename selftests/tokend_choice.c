@@ -370,7 +370,7 @@ static void test_charon_method(void)
 
 static const char *pluto_chosen(const char *text, const struct request *r)
 {
-	static char name[TARGET_NAME_MAX + 1];
+	static char name[2 * TARGET_NAME_MAX + 2];
 	enum ipsec_request_reason reason;
 	struct pluto_status status;
 	struct target target;
@@ -381,8 +381,9 @@ static const char *pluto_chosen(const char *text, const struct request *r)
 	pluto_status_clear(&status);
 	switch (reason) {
 	case IPSEC_REQUEST_REASON_NONE:
-		strcpy(name, target.connection);
-		return *target.part ? "?" : name;
+		snprintf(name, sizeof(name), "%s%s%s", target.connection,
+			 *target.part ? " " : "", target.part);
+		return name;
 	case IPSEC_REQUEST_REASON_NO_SA:
 		return "none";
 	case IPSEC_REQUEST_REASON_METHOD:
@@ -498,6 +499,54 @@ static void test_pluto_best(void)
 	request_free(r);
 }
 
+#define ROUTED(name, ends, auth, policy, ids) \
+	"000 \"" name "\": " ends "; prospective erouted; eroute owner: #0\n" \
+	"000 \"" name "\":   our auth:" auth ", their auth:" auth ", our autheap:none, " \
+		"their autheap:none;\n" \
+	"000 \"" name "\":   policy: " policy ";\n" \
+	"000 \"" name "\":   " ids "\n"
+#define OPPORTUNISTIC "IKEv2+AUTH_NULL+ENCRYPT+TUNNEL+PFS+OPPORTUNISTIC+GROUPINSTANCE+failurePASS"
+#define GROUP "10.0.0.1[ID_NULL]...%opportunistic[ID_NULL]==="
+
+static void test_pluto_opportunistic(void)
+{
+	static const char group[] =
+		CONNECTION("clear", "10.0.0.1[ID_NULL]...%opportunisticgroup[ID_NULL]", "null",
+			   NOBODY "+OPPORTUNISTIC+GROUP+GROUTED", IDS_NULL)
+		ROUTED("clear#10.0.0.0/24", GROUP "10.0.0.0/24", "null", OPPORTUNISTIC, IDS_NULL);
+	struct request *r = request("10.0.0.1", "10.0.0.2", IPPROTO_TCP, 80);
+
+	EXPECT(pluto_chooses(group, r, "clear#10.0.0.0/24 10.0.0.1 10.0.0.2"));
+	/* one that names the peer leaves less open */
+	EXPECT(pluto_chooses(ROUTED("clear#10.0.0.0/24", GROUP "10.0.0.0/24", "null",
+				    OPPORTUNISTIC, IDS_NULL)
+			     CONNECTION("null", "10.0.0.1[ID_NULL]...10.0.0.2[ID_NULL]", "null",
+					NOBODY, IDS_NULL), r, "null"));
+	/* pluto would say that nothing covers it */
+	EXPECT(pluto_chooses(CONNECTION("clear#10.0.0.0/24", GROUP "10.0.0.0/24", "null",
+					OPPORTUNISTIC, IDS_NULL), r, "none"));
+	EXPECT(pluto_chooses(ROUTED("clear#10.1.0.0/24", GROUP "10.1.0.0/24", "null",
+				    OPPORTUNISTIC, IDS_NULL), r, "none"));
+	EXPECT(pluto_chooses(ROUTED("clear#10.0.0.2/32", GROUP "10.0.0.2/32:TCP/80", "null",
+				    OPPORTUNISTIC, IDS_NULL), r,
+			     "clear#10.0.0.2/32 10.0.0.1 10.0.0.2 6 40000 80"));
+	EXPECT(pluto_chooses(ROUTED("clear#10.0.0.2/32", GROUP "10.0.0.2/32:TCP/81", "null",
+				    OPPORTUNISTIC, IDS_NULL), r, "none"));
+	/* its name is that of the group */
+	config.connections = (char *)"other clear";
+	EXPECT(pluto_chooses(group, r, "clear#10.0.0.0/24 10.0.0.1 10.0.0.2"));
+	config.connections = (char *)"clear#10.0.0.0/24";
+	EXPECT(pluto_chooses(group, r, "none"));
+	config.connections = NULL;
+	r->methods = 1U << IPSEC_AUTH_PKIX_TRUSTED;
+	EXPECT(pluto_chooses(group, r, "method"));
+	r->methods = 0;
+	r->who.id = xstrdup("right.example.org");
+	r->who.id_type = IKE_ID_FQDN;
+	EXPECT(pluto_chooses(group, r, "identity"));
+	request_free(r);
+}
+
 static void test_pluto_words(void)
 {
 	static const struct {
@@ -523,6 +572,13 @@ static void test_pluto_words(void)
 		{ "029 \"any\": cannot initiate connection (serial $6) without knowing peer\n"
 		  "036 \"any\": failed to initiate connection\n",
 		  IPSEC_REQUEST_REASON_NO_SA, "this connection cannot be initiated" },
+		{ "033 cannot initiate on-demand for packet 10.0.0.1:8-ICMP->10.0.0.2:0 by whack: "
+		  "no routed template covers this pair\n",
+		  IPSEC_REQUEST_REASON_NO_SA, "this connection cannot be initiated" },
+		{ "031 \"x\"[1] ...10.0.0.2 #5: STATE_V2_PARENT_I1: 5 second timeout exceeded "
+		  "after 4 retransmits.  No response (or no acceptable response) to our first message\n"
+		  "002 \"x\"[1] ...10.0.0.2 #5: deleting state (STATE_V2_PARENT_I1) aged 8.0s\n",
+		  IPSEC_REQUEST_REASON_TIMEOUT, "the peer has not answered in time" },
 		{ "036 \"psk\" #4: encountered fatal error in state STATE_V2_PARENT_I2\n",
 		  IPSEC_REQUEST_REASON_NO_SA, "failed, pluto's log says why" },
 		{ "003 \"x\" #11: X509: authentication failed; peer certificate subjectAltName "
@@ -554,6 +610,7 @@ static const struct unit_test tests[] = {
 	{ test_charon_method, "charon: how it must be proved" },
 	{ test_pluto_traffic, "pluto: what covers the packets" },
 	{ test_pluto_best, "pluto: the best of several" },
+	{ test_pluto_opportunistic, "pluto: groups of any hosts" },
 	{ test_pluto_words, "pluto: what whack prints" },
 };
 

@@ -65,7 +65,7 @@ static inline void report(const char *what)
 /* A few words of the language of lib.sh. */
 static inline void shell(const char *words)
 {
-	char command[1024];
+	char command[2048];
 
 	snprintf(command, sizeof(command),
 		 "bash -c '. selftests/lib.sh; F=%d; ipsec_up none $F; "

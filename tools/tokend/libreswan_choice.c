@@ -4,9 +4,14 @@
  *
  * The rule is the one of strongswan_choice.c. pluto connects with the host that
  * the connection names, so that has to be the peer; templates and their instances,
- * which wait for peers to come, are passed over. Opportunistic ones are too: pluto
- * has trap policies for them, so that the packets themselves make it negotiate.
+ * which wait for peers to come, are passed over.
+ *
+ * But for opportunistic ones: pluto can be told of any two hosts that it is to
+ * negotiate between, if it has a policy in the kernel for them. Mostly the packets
+ * themselves make it do that. They don't where it has let them pass in clear
+ * meanwhile, or afterwards, as it does with groups like "private-or-clear".
  */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,8 +22,16 @@
 static bool end_covers(const struct pluto_end *end, const struct request *request,
 		       const uint8_t *address, uint16_t port)
 {
-	return end->host && selector_covers(&end->traffic, request->family, address,
-					    request->protocol, port);
+	return selector_covers(&end->traffic, request->family, address, request->protocol, port);
+}
+
+static bool reaches_peer(const struct pluto_connection *connection,
+			 const struct request *request)
+{
+	if (connection->opportunistic)
+		return connection->routed;
+	return connection->remote.host &&
+	       request_address_is(request, request->peer, connection->remote.host);
 }
 
 static bool connection_covers(const struct pluto_connection *connection,
@@ -26,10 +39,10 @@ static bool connection_covers(const struct pluto_connection *connection,
 {
 	const struct pluto_end *local = &connection->local, *remote = &connection->remote;
 
-	return !connection->instance && connection->protects &&
+	return !connection->instance && connection->protects && local->host &&
+	       reaches_peer(connection, request) &&
 	       end_covers(local, request, request->local, request->local_port) &&
-	       end_covers(remote, request, request->peer, request->peer_port) &&
-	       request_address_is(request, request->peer, remote->host);
+	       end_covers(remote, request, request->peer, request->peer_port);
 }
 
 static unsigned int width(const struct pluto_connection *connection)
@@ -69,6 +82,33 @@ static uint32_t methods_of(const struct pluto_connection *connection,
 			       connection->remote.id_type != IKE_ID_ANY);
 }
 
+/* An opportunistic connection has the name of its group, and then the net. */
+static bool may_begin(const struct pluto_connection *connection, const struct config *config)
+{
+	char group[TARGET_NAME_MAX + 1];
+
+	if (!connection->opportunistic)
+		return config_may_begin(config, connection->name);
+	snprintf(group, sizeof(group), "%.*s", (int)strcspn(connection->name, "#"),
+		 connection->name);
+	return config_may_begin(config, group);
+}
+
+/* Between which two hosts, and for what traffic if not for all. */
+static void part_of(const struct pluto_connection *connection, const struct request *request,
+		    char *part, size_t size)
+{
+	char local[INET6_ADDRSTRLEN], peer[INET6_ADDRSTRLEN];
+
+	inet_ntop(request->family, request->local, local, sizeof(local));
+	inet_ntop(request->family, request->peer, peer, sizeof(peer));
+	if (connection->local.traffic.protocol || connection->remote.traffic.protocol)
+		snprintf(part, size, "%s %s %u %u %u", local, peer, request->protocol,
+			 request->local_port, request->peer_port);
+	else
+		snprintf(part, size, "%s %s", local, peer);
+}
+
 /**
  * pluto_pick() - choose for a request
  * @config: ours
@@ -91,7 +131,7 @@ enum ipsec_request_reason pluto_pick(const struct config *config,
 		connection = &status->connection[i];
 		if (!connection_covers(connection, request) ||
 		    strlen(connection->name) > TARGET_NAME_MAX ||
-		    !config_may_begin(config, connection->name))
+		    !may_begin(connection, config))
 			continue;
 		fit = fits_peer(connection, request);
 		if (fit == REQUEST_FIT_NO) {
@@ -108,5 +148,7 @@ enum ipsec_request_reason pluto_pick(const struct config *config,
 		return reason;
 	snprintf(target->connection, sizeof(target->connection), "%s", best->name);
 	target->part[0] = '\0';
+	if (best->opportunistic)
+		part_of(best, request, target->part, sizeof(target->part));
 	return IPSEC_REQUEST_REASON_NONE;
 }

@@ -6,6 +6,8 @@
  *
  * where all but the hosts may be missing, a host may be followed by the name that
  * it was found by, as <NAME>, and NET is ADDRESS/BITS or ADDRESS/BITS:PROTOCOL/PORTS.
+ * STATE says whether there is a policy in the kernel. The remote host of a connection
+ * for any peer of a group is %opportunistic.
  *
  * Identities may have anything in them. What looks like more than one of what there
  * is one of is not taken for anything.
@@ -49,6 +51,12 @@ static void end_set(struct pluto_end *end, char *net, const char *host)
 		end->host = xstrdup(host);
 }
 
+static void opportunistic_set(struct pluto_connection *connection, char *net, const char *host)
+{
+	if (!connection->remote.host && net && !strcmp(host, "%opportunistic"))
+		connection->opportunistic = traffic_read(net, host, &connection->remote.traffic);
+}
+
 /* What is behind the identity, or behind the host without one. */
 static char *identity_skip(char *end)
 {
@@ -65,9 +73,14 @@ static char *identity_skip(char *end)
 void pluto_ends_read(struct pluto_connection *connection, char *text)
 {
 	char *local = text, *remote = text_cut(text, "..."), *local_net, *remote_net, *host;
+	char *state;
 
-	if (!remote || strstr(remote, "...") || !text_cut(identity_skip(remote), "; "))
+	if (!remote || strstr(remote, "..."))
 		return;
+	state = text_cut(identity_skip(remote), "; ");
+	if (!state)
+		return;
+	connection->routed = !text_behind(state, "unrouted;");
 	/* in front of the host, if at all */
 	host = text_cut(local, "===");
 	local_net = host ? local : NULL;
@@ -82,4 +95,5 @@ void pluto_ends_read(struct pluto_connection *connection, char *text)
 
 	end_set(&connection->local, local_net, local);
 	end_set(&connection->remote, remote_net, remote);
+	opportunistic_set(connection, remote_net, remote);
 }

@@ -101,6 +101,7 @@ enum ipsec_request_reason whack_verdict(const char *text, size_t len, char *word
 	if (find(text, len, "established Child SA") || find(text, len, "IPsec SA established"))
 		return IPSEC_REQUEST_REASON_NONE;
 	if (find(text, len, "cannot initiate connection") ||
+	    find(text, len, "cannot initiate on-demand") ||
 	    find(text, len, "failed to initiate connection")) {
 		snprintf(words, size, "this connection cannot be initiated");
 		return IPSEC_REQUEST_REASON_NO_SA;
@@ -108,6 +109,10 @@ enum ipsec_request_reason whack_verdict(const char *text, size_t len, char *word
 	if (name && rejected) {
 		snprintf(words, size, "the peer says %s", name);
 		return IPSEC_REQUEST_REASON_REFUSED;
+	}
+	if (find(text, len, "No response (or no acceptable response)")) {
+		snprintf(words, size, "the peer has not answered in time");
+		return IPSEC_REQUEST_REASON_TIMEOUT;
 	}
 	if (find(text, len, "cannot install eroute")) {
 		snprintf(words, size, "another connection is in the way");
@@ -196,6 +201,40 @@ static void watch_fd(const struct whack_initiations *all, int fd)
 		log_event(LOG_LEVEL_ERROR, "libreswan: epoll: %m");
 }
 
+/* Room for what --oppohere and its like need, and for what comes before and after. */
+#define OPPORTUNISTIC_ARGS 16
+
+/*
+ * A connection is initiated by its name. One that is opportunistic is for any hosts,
+ * so these are named, and what else the part has, see pluto_pick(), which is changed.
+ */
+static struct program *whack_start(const struct config *config, const char *connection,
+				   char *part)
+{
+	static const char *const options[] = {
+		"--oppohere", "--oppothere", "--oppoproto", "--opposport", "--oppodport",
+	};
+	const char *argv[OPPORTUNISTIC_ARGS] = {
+		config->whack, "--ctlsocket", config->pluto_socket,
+	};
+	size_t i, count = 3;
+	char *word, *left = NULL;
+
+	if (!*part) {
+		argv[count++] = "--name";
+		argv[count++] = connection;
+		argv[count++] = "--initiate";
+	}
+	word = strtok_r(part, " ", &left);
+	for (i = 0; word && i < sizeof(options) / sizeof(options[0]); i++) {
+		argv[count++] = options[i];
+		argv[count++] = word;
+		word = strtok_r(NULL, " ", &left);
+	}
+	argv[count] = NULL;
+	return program_start(argv, OUTPUT_MAX);
+}
+
 /**
  * whack_initiation_begin() - have pluto initiate a connection
  * @all: those that there are
@@ -208,13 +247,13 @@ static void watch_fd(const struct whack_initiations *all, int fd)
 int whack_initiation_begin(struct whack_initiations *all, const struct config *config,
 			   const struct target *target, uint32_t timeout_ms)
 {
-	const char *const argv[] = {
-		config->whack, "--ctlsocket", config->pluto_socket, "--name",
-		target->connection, "--initiate", NULL
-	};
-	struct program *program = program_start(argv, OUTPUT_MAX);
 	struct whack_initiation *initiation;
+	struct program *program;
+	char *part;
 
+	part = xstrdup(target->part);
+	program = whack_start(config, target->connection, part);
+	free(part);
 	if (!program)
 		return -errno;
 	initiation = xcalloc(1, sizeof(*initiation));
@@ -250,14 +289,26 @@ bool whack_initiations_ready(struct whack_initiations *all)
 	return ask;
 }
 
-static bool has_sas(const struct pluto_status *status, const char *connection)
+/* Of an opportunistic connection there are instances, each for another host. */
+static bool is_with_peer(const struct pluto_state *state, const char *part)
+{
+	const char *peer = *part ? strchr(part, ' ') + 1 : NULL;
+	size_t len = peer ? strcspn(peer, " ") : 0;
+
+	return !peer || (state->out && strlen(state->out) == len &&
+			 !strncmp(state->out, peer, len));
+}
+
+static bool has_sas(const struct pluto_status *status, const struct target *target)
 {
 	const struct pluto_state *state;
 	size_t i;
 
 	for (i = 0; i < status->states; i++) {
 		state = &status->state[i];
-		if (state->established && state->in && !strcmp(state->connection, connection))
+		if (state->established && state->in &&
+		    !strcmp(state->connection, target->connection) &&
+		    is_with_peer(state, target->part))
 			return true;
 	}
 	return false;
@@ -274,7 +325,7 @@ void whack_initiations_look(struct whack_initiations *all, const struct pluto_st
 
 	for (initiation = all->first; initiation; initiation = initiation->next)
 		if (!initiation->program && !initiation->over &&
-		    has_sas(status, initiation->target.connection))
+		    has_sas(status, &initiation->target))
 			end(initiation, IPSEC_REQUEST_REASON_NONE, "");
 	sweep(all);
 }

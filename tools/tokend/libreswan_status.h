@@ -50,6 +50,8 @@ struct pluto_end {
  * @null_accepted: it is content with an end that does not prove anything
  * @id_unchecked: a certificate does not have to have the IKE identity
  * @protects: it is for SAs, rather than to let pass or to drop
+ * @opportunistic: it is for any peer in the traffic of @remote, which has no host
+ * @routed: there is a policy in the kernel for it
  * @local: this end
  * @remote: the peer
  */
@@ -63,6 +65,8 @@ struct pluto_connection {
 	bool null_accepted;
 	bool id_unchecked;
 	bool protects;
+	bool opportunistic;
+	bool routed;
 	struct pluto_end local;
 	struct pluto_end remote;
 };
