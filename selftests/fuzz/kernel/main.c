@@ -2,7 +2,8 @@
 /*
  * kernel SPECIFICATION MODULE SECONDS SEED - throw at the module what it may be
  * thrown at from user space
- * kernel SPECIFICATION show SEED THREAD STEP - what was sent then, in hex
+ * kernel SPECIFICATION show SEED THREAD STEP [OPERATION] - what was sent then, in hex;
+ *	OPERATION is that of a request that follows from an answer
  *
  * Threads send good, faulty and wild requests to the netlink family, as its
  * specification has it (message.c), and use the socket options (sockets.c): root
@@ -154,6 +155,7 @@ static bool error_is_known(int error)
 	static const int errors[] = {
 		0, ENOENT, ESTALE, EINVAL, ERANGE, ESRCH, EEXIST, EBUSY, EPERM, EOPNOTSUPP,
 		E2BIG, ENOSPC, ENOMEM, EBADF, EDQUOT,
+		EAGAIN,			/* of a control group, while the module comes or goes */
 		EPROTONOSUPPORT,	/* a dump, while the module is going */
 	};
 	unsigned int i;
@@ -188,6 +190,16 @@ static void judge_answer(const struct worker *worker, const struct message *mess
 		problem(worker, "%s: nobody was allowed to", message->op->name);
 }
 
+/* What can be asked for with success only after another request, and soon. */
+static const char *follows(const struct message *message, const struct answer *answer,
+			   bool negotiated)
+{
+	if (answer->received && !answer->error && !message->wild &&
+	    !strcmp(message->op->name, "identity-bind"))
+		return "identity-unbind";
+	return negotiated ? "request-result" : NULL;
+}
+
 enum where { AT_LEFT, AT_RIGHT, NOBODY_AT_RIGHT, ELSEWHERE };
 
 /* Nobody, and no other thread of the process is. */
@@ -203,9 +215,10 @@ static void ask(struct worker *worker, enum where where)
 	struct message *message = malloc(sizeof(*message));
 	struct mnl_socket *nl = NULL;
 	struct known known = { .cgroup_fd = -1 };
+	const char *op = NULL;
 	struct answer answer;
+	uint64_t state, last;
 	uint16_t family = 0;
-	uint64_t state;
 
 	if (!message)
 		err(1, "no memory");
@@ -229,10 +242,13 @@ static void ask(struct worker *worker, enum where where)
 		/* while the module is away it is somebody else's turn */
 		if (!family)
 			usleep(10000);
-		message_make(message, &state, family ?: UINT16_MAX, NULL, &known);
+		message_make(message, &state, family ?: UINT16_MAX, op, &known);
+		op = NULL;
 		if (mnl_socket_sendto(nl, message->bytes, message->length) < 0)
 			continue;
+		last = known.negotiation;
 		answer = answer_read(nl, family, &known);
+		op = follows(message, &answer, known.negotiation != last);
 		if (family)
 			judge_answer(worker, message, &answer, where == NOBODY_AT_RIGHT);
 		if (answer.error == ENOENT)
@@ -557,7 +573,7 @@ static int fuzz(int seconds)
 	return 0;
 }
 
-static int show(unsigned int thread, uint64_t step)
+static int show(unsigned int thread, uint64_t step, const char *op)
 {
 	static const struct known known = { 1, 1, 1, SPIS, -1 };
 	bool of_group = thread < IPSEC_ARRAY_SIZE(threads) && threads[thread].what == use_groups;
@@ -568,7 +584,7 @@ static int show(unsigned int thread, uint64_t step)
 	/* as ask() has it */
 	if (!of_group)
 		once_in(&state, 200);
-	message_make(&message, &state, GENL_MIN_ID, of_group ? REQUEST_CGROUP : NULL, &known);
+	message_make(&message, &state, GENL_MIN_ID, of_group ? REQUEST_CGROUP : op, &known);
 	printf("# %s%s%s%s\n", message.op->name, message.wild ? ", wild" : "",
 	       message.fault ? ", with " : "", message.fault ?: "");
 	for (i = 0; i < message.length; i++)
@@ -579,10 +595,10 @@ static int show(unsigned int thread, uint64_t step)
 
 int main(int argc, char **argv)
 {
-	if (argc == 6 && !strcmp(argv[2], "show")) {
+	if ((argc == 6 || argc == 7) && !strcmp(argv[2], "show")) {
 		spec_read(argv[1]);
 		seed = strtoull(argv[3], NULL, 0);
-		return show(strtoul(argv[4], NULL, 0), strtoull(argv[5], NULL, 0));
+		return show(strtoul(argv[4], NULL, 0), strtoull(argv[5], NULL, 0), argv[6]);
 	}
 	if (argc != 5)
 		errx(1, "kernel SPECIFICATION MODULE SECONDS SEED");
