@@ -198,6 +198,12 @@ static int group_add(struct cgroup *cgroup, struct ipsec_request *request,
 	return err == -EALREADY ? 0 : err;
 }
 
+/* Neither one that may yet fail to load, nor one that is about to go, can be held. */
+static bool module_hold(void)
+{
+	return READ_ONCE(THIS_MODULE->state) == MODULE_STATE_LIVE && try_module_get(THIS_MODULE);
+}
+
 /**
  * ipsec_request_cgroup_set - require something of all sockets of a control group
  * @fd: of its directory
@@ -208,17 +214,23 @@ static int group_add(struct cgroup *cgroup, struct ipsec_request *request,
  * Return: 0, also if it has this very request already; -EBADF if it is no directory
  * of a control group of version 2; -EPERM if the caller does not own it, or is not
  * part of it; -EEXIST if it, or one below it, has another request; -EDQUOT if there
- * are too many; -ENOMEM.
+ * are too many; -EAGAIN while the module is being loaded or unloaded; -ENOMEM.
  */
 int ipsec_request_cgroup_set(int fd, struct ipsec_request *request,
 			     struct netlink_ext_ack *extack)
 {
-	struct cgroup *cgroup = cgroup_get_from_fd(fd);
+	struct cgroup *cgroup;
 	int err;
 
+	if (!module_hold()) {
+		NL_SET_ERR_MSG(extack, "the module is being loaded or unloaded");
+		return -EAGAIN;
+	}
+	cgroup = cgroup_get_from_fd(fd);
 	if (IS_ERR(cgroup)) {
 		NL_SET_ERR_MSG(extack, "not a directory of a control group (version 2)");
-		return PTR_ERR(cgroup);
+		err = PTR_ERR(cgroup);
+		goto release;
 	}
 	if (!is_inside(cgroup)) {
 		NL_SET_ERR_MSG(extack, "the caller is not part of the control group");
@@ -231,6 +243,8 @@ int ipsec_request_cgroup_set(int fd, struct ipsec_request *request,
 		err = group_add(cgroup, request, extack);
 	}
 	cgroup_put(cgroup);
+release:
+	module_put(THIS_MODULE);
 	return err;
 }
 

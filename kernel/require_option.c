@@ -157,6 +157,8 @@ int ipsec_require_get(struct sock *sk, void __user *user, int *len)
 
 	if (!ipsec_required_supported(sk))
 		return -EOPNOTSUPP;
+	if (*len < 0)
+		return -EINVAL;
 	rcu_read_lock();
 	required = ipsec_required_find(in, sk);
 	for (i = 0; required && !request && i < IPSEC_REQUIRED_MAX; i++) {

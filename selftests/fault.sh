@@ -9,16 +9,21 @@
 
 sites=$TMPDIR/sites
 
+# What allocates, of all that the module calls by name. Left out is what does so by
+# chance only: tables that grow, and messages that are copied for several listeners.
+allocators="__kmalloc|__kmalloc_node_track_caller|kmalloc_trace|kvmalloc_node|kmem_cache_alloc"
+allocators+="|kstrdup|__alloc_percpu|__alloc_skb|alloc_workqueue|rhashtable_init|xa_store"
+allocators+="|nf_register_net_hooks|tracepoint_probe_register|genl_register_family"
+
 # allocations: where the module calls what allocates, as the kernel prints it,
 # which is by the address that the call returns to
 allocations() {
-	objdump -dr --no-show-raw-insn "$MODULE" | awk '
+	objdump -dr --no-show-raw-insn "$MODULE" | awk -v "call=\t($allocators)-0x" '
 		/^[0-9a-f]+ <.*>:$/ { base = $1; name = substr($2, 2, length($2) - 3) }
 		called && /^ *[0-9a-f]+:\t[a-z]/ { print name, base, substr($1, 1, length($1) - 1) }
 		{ called = 0 }
-		/\t(__kmalloc|kmalloc_trace|kvmalloc_node|kmem_cache_alloc|__alloc_percpu|__alloc_skb)-0x/ {
-			called = 1
-		}' |
+		$0 ~ call { called = calling }
+		/^ *[0-9a-f]+:\t[a-z]/ { calling = $2 == "call" }' |
 	while read -r name base address; do
 		printf '%s+0x%x\n' "$name" $((0x$address - 0x$base))
 	done | sort -u

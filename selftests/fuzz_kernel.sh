@@ -44,7 +44,8 @@ for what in wild unloads news SA-changes option-values option-errors; do
 	check "$what" [ "$(count $what)" -gt 0 ]
 done
 is "$(count problems)" 0 "nothing was answered otherwise than it should be"
-for ((i = 0; i < 100; i++)); do
+# what was required of a control group is looked for now and then
+for ((i = 0; i < 300; i++)); do
 	! rmmod ipsec_token 2>/dev/null || break
 	sleep 0.1
 done

@@ -6,30 +6,30 @@
  * first allocation, or copy from or to user space, fails, then its second, until
  * a try ends without that any failed. selftests/qemu/fail does it. Each time the
  * path must end with one of the errors listed for it or else with the right
- * answer, never with a claim that is false, and be good when tried once more.
- * When a path is through, nothing of what it made may be left.
+ * answer, never with a claim that is false or a packet in clear, and be good when
+ * tried once more. When a path is through, nothing of what it made may be left.
+ * Paths through latches and requests are in headers of their own.
  *
  * Runs with the hosts and the policies of lib.sh for esp-gcm over IPv4, and makes
  * its own SAs. What failed, and where, is written to the file SITES.
  */
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "hosts.h"
+#include "fault_group.h"
+#include "fault_latch.h"
+#include "fault_module.h"
+#include "fault_request.h"
 
 #define MOST		300	/* tries of a path */
-#define SILENT		(-ETIME)	/* nobody was told, nor that something is lost */
 
-static const char *module, *path_name;
 static FILE *sites;
 static int results;
 static bool failed;
@@ -45,166 +45,6 @@ static void diag(const char *text, const char *error)
 {
 	printf("# %s: %s%s%s\n", path_name, text, *error ? ": " : "", error);
 	fflush(stdout);
-}
-
-/* ----------------------------------------------------------------- failing */
-
-static void parameter_write(const char *name, unsigned int value)
-{
-	char path[80], text[16];
-	int fd, len;
-
-	snprintf(path, sizeof(path), "/sys/module/fail/parameters/%s", name);
-	len = snprintf(text, sizeof(text), "%u", value);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, len) != len)
-		err(1, "%s", path);
-	close(fd);
-}
-
-static const char *parameter_read(const char *name)
-{
-	static char text[256];
-	char path[80];
-	ssize_t len;
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/module/fail/parameters/%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (len < 0)
-		err(1, "%s", path);
-	close(fd);
-	text[len] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	return text;
-}
-
-/* ---------------------------------------------------------------- the module */
-
-static bool ready;	/* it is loaded, and there are handles and listeners */
-
-static bool loaded(void)
-{
-	return !access("/sys/module/ipsec_token", F_OK);
-}
-
-static int load(void)
-{
-	int fd = open(module, O_RDONLY | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		err(1, "%s", module);
-	ready = false;
-	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
-static int unload(void)
-{
-	ready = false;
-	return syscall(SYS_delete_module, "ipsec_token", O_NONBLOCK) ? -errno : 0;
-}
-
-static int request(int host, uint8_t cmd, uint16_t flags,
-		   void (*put)(struct nlmsghdr *nlh), ipsec_nl_cb_t cb, void *data)
-{
-	_Alignas(8) char buffer[4096];
-	struct nlmsghdr *nlh;
-	int ret;
-
-	/* a failure may have made the handle close its sockets: it opens others */
-	enter(host);
-	nlh = ipsec_nl_request(ipsec[host], buffer, cmd, flags);
-	if (put)
-		put(nlh);
-	ipsec_enter(ipsec[host]);
-	ret = ipsec_nl_talk(ipsec[host], nlh, cb, data);
-	ipsec_leave(ipsec[host]);
-	return ret;
-}
-
-static uint32_t linger;
-
-static void put_linger(struct nlmsghdr *nlh)
-{
-	mnl_attr_put_u32(nlh, IPSEC_A_LINGER, linger);
-}
-
-static struct mnl_socket *listeners[2];		/* to events, and to changes */
-
-static void listen_to(struct mnl_socket **nl, int group)
-{
-	int size = 1 << 20;
-
-	if (*nl)
-		mnl_socket_close(*nl);
-	*nl = mnl_socket_open2(NETLINK_GENERIC, SOCK_NONBLOCK);
-	if (!*nl || mnl_socket_bind(*nl, 0, MNL_SOCKET_AUTOPID) ||
-	    setsockopt(mnl_socket_get_fd(*nl), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) ||
-	    mnl_socket_setsockopt(*nl, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
-		err(1, "listener");
-}
-
-/* The module is loaded, nothing in it outlives its use, and right listens. */
-static void be_loaded(void)
-{
-	int ret, host;
-
-	if (ready)
-		return;
-	ret = loaded() ? 0 : load();
-	if (ret)
-		errx(1, "%s: load: %s", path_name, strerror(-ret));
-	for (host = LEFT; host <= RIGHT; host++) {
-		if (ipsec[host])
-			ipsec_close(ipsec[host]);
-		enter(host);
-		if (ipsec_open(&ipsec[host]) ||
-		    request(host, IPSEC_CMD_CONFIG_SET, NLM_F_ACK, put_linger, NULL, NULL))
-			errx(1, "%s: netlink", path_name);
-	}
-	listen_to(&listeners[0], ipsec[RIGHT]->group_events);
-	listen_to(&listeners[1], ipsec[RIGHT]->group_changes);
-	ready = true;
-}
-
-static void be_unloaded(void)
-{
-	int i, ret = -EBUSY;
-
-	for (i = 0; i < PATIENCE / 10 && loaded(); i++) {
-		ret = unload();
-		if (ret)
-			usleep(10000);
-	}
-	if (loaded())
-		errx(1, "%s: unload: %s", path_name, strerror(-ret));
-}
-
-static void forget_news(void)
-{
-	char data[64];
-	int i;
-
-	for (i = 0; i < 2; i++)
-		while (recv(mnl_socket_get_fd(listeners[i]), data, sizeof(data), 0) >= 0 ||
-		       errno == ENOBUFS)
-			;
-}
-
-/* Has the listener been told, or been told that something is lost? */
-static int heard(int listener, int milliseconds)
-{
-	struct pollfd wait = {
-		.fd = mnl_socket_get_fd(listeners[listener]), .events = POLLIN,
-	};
-	char data[64];
-
-	if (poll(&wait, 1, milliseconds) != 1)
-		return SILENT;
-	return recv(wait.fd, data, sizeof(data), 0) < 0 ? -errno : 0;
 }
 
 /* --------------------------------------------------------------------- paths
@@ -270,6 +110,17 @@ static int try_first_sa(void)
 static void before_namespace(void)
 {
 	be_loaded();
+}
+
+/* What is required of a group is required in all namespaces. */
+static void before_namespace_of_group(void)
+{
+	be_loaded();
+	if (group_there)
+		return;
+	group_make();
+	if (try_group())
+		errx(1, "request of a group");
 }
 
 static int try_namespace(void)
@@ -358,9 +209,13 @@ static void before_handshake(void)
 
 static int try_handshake(void)
 {
-	int ret = connection_open();
+	int ret = connection_open(), tokens, latches;
 
-	return ret ?: connection_tokens();
+	if (ret)
+		return ret;
+	tokens = connection_tokens();
+	latches = connection_latches();
+	return tokens == CONFUSED || latches == CONFUSED ? CONFUSED : tokens ?: latches;
 }
 
 static void before_token(void)
@@ -416,6 +271,11 @@ static int try_dump(uint8_t cmd)
 static int try_sockets(void)
 {
 	return try_dump(IPSEC_CMD_SOCKET_GET);
+}
+
+static int try_latches(void)
+{
+	return try_dump(IPSEC_CMD_LATCH_GET);
 }
 
 static int try_identities(void)
@@ -493,7 +353,11 @@ static void before_held(void)
 	be_loaded();
 	connection_close();
 	sas_fresh();
-	if (connection_open() || try_bind() || connection_works())
+	if (connection_open())
+		errx(1, "no connection");
+	/* the last try may have left word that something is lost */
+	forget_news();
+	if (try_bind() || connection_works())
 		errx(1, "no connection with an identity");
 	sas_renew();
 	forget_news();
@@ -543,13 +407,14 @@ static int try_reaper(void)
 	return ret ?: heard(1, 0);
 }
 
-#define ERRORS	4
+#define ERRORS		5
+#define IN_CLEAR	1	/* what it uses is partly in clear */
 
 static const struct path {
 	const char *name;
 	void (*before)(void);
 	int (*try)(void);
-	int errors[ERRORS];	/* that may come of a failure */
+	int errors[ERRORS];	/* that may come of a failure; IN_CLEAR */
 } paths[] = {
 	{ "load", before_load, try_load, { -ENOMEM, -EFAULT } },
 	{ "unload", before_unload, try_unload, {} },
@@ -564,6 +429,7 @@ static const struct path {
 	{ "token of a connection", before_token, connection_tokens, { -EFAULT } },
 	{ "resolve", before_request, try_resolve, { -ENOMEM } },
 	{ "list sockets", before_request, try_sockets, { -ENOMEM } },
+	{ "list latches", before_request, try_latches, { -ENOMEM } },
 	{ "list identities", before_bound, try_identities, { -ENOMEM } },
 	{ "get configuration", before_request, try_config_get, { -ENOMEM } },
 	{ "set configuration", before_request, try_config_set, { -ENOMEM, -ENOBUFS } },
@@ -573,6 +439,38 @@ static const struct path {
 	{ "unbind", before_bound, try_unbind, { -ENOMEM, -ENOBUFS } },
 	{ "data before its identity", before_held, try_held, { -ENOMEM, -ENOBUFS } },
 	{ "SAs go", before_reaper, try_reaper, { -ENOBUFS } },
+	{ "latch of a connection", before_connection, try_latch_option, { -EFAULT } },
+	{ "latch of a connection, rekeyed", before_latch_rekeyed, try_latch_rekeyed,
+	  { -EFAULT } },
+	{ "latch breaks", before_latch_breaks, try_latch_breaks, { -EFAULT, -ENOBUFS } },
+	{ "latch of a connection in clear", before_clear, try_latch_clear,
+	  { -ENOMEM, -EFAULT, IN_CLEAR } },
+	{ "protection gained", before_gain, try_gain, { -EFAULT, IN_CLEAR } },
+	{ "latch mode", before_connection, try_latch_mode, { -ENOMEM, -ENOBUFS } },
+	{ "latch of datagrams", before_latch_datagram, try_latch_datagram,
+	  { -ENOMEM, -EFAULT } },
+	{ "latch of datagrams, rekeyed", before_latched_datagram, try_latched_datagram,
+	  { -EAGAIN, -EFAULT, -ENOMSG } },
+	{ "first request", before_first_request, try_require, { -ENOMEM, -EFAULT } },
+	{ "request", before_require, try_require, { -ENOMEM, -EFAULT } },
+	{ "request changed", before_change, try_change, { -ENOMEM, -EFAULT } },
+	{ "connect under a request", before_required, try_connect,
+	  { -ENOMEM, -EFAULT, -EPROTO, -ENODATA } },
+	{ "accept under a request", before_required, try_accept,
+	  { -ENOMEM, -EFAULT, -ENODATA } },
+	{ "datagrams under a request", before_required_datagram, try_required_datagram,
+	  { -ENOMEM, -EFAULT, -EAGAIN, -EPROTO } },
+	{ "negotiation", before_negotiation, try_negotiation,
+	  { -ENOMEM, -EFAULT, -EDQUOT, -ENOMSG } },
+	{ "negotiation for datagrams", before_negotiation, try_negotiation_datagram,
+	  { -ENOMEM, -EFAULT, -EDQUOT, -ENOMSG } },
+	{ "request of a group", before_group, try_group, { -ENOMEM } },
+	{ "new namespace under a request", before_namespace_of_group, try_namespace,
+	  { -ENOMEM } },
+	{ "datagrams from a group", before_in_group, try_group_send,
+	  { -EPERM, -EPROTO, -EDQUOT, -EFAULT, SILENT } },
+	{ "connection of a group", before_in_group, try_group_connect,
+	  { -EPROTO, -EFAULT } },
 };
 
 static bool allowed(const struct path *path, int ret)
@@ -592,6 +490,7 @@ static bool try_once(const struct path *path, unsigned int nth, int *ret)
 
 	path->before();
 	told_count = 0;
+	wire_in_clear();
 	parameter_write("nth", nth);
 	*ret = path->try();
 	parameter_write("nth", 0);
@@ -599,7 +498,7 @@ static bool try_once(const struct path *path, unsigned int nth, int *ret)
 		fprintf(sites, "%s\n", parameter_read("where"));
 		hit = true;
 	}
-	if (!*ret && ready && !told_is_true())
+	if ((!*ret && ready && !told_is_true()) || (wire_in_clear() && !allowed(path, IN_CLEAR)))
 		*ret = CONFUSED;
 	return hit;
 }
@@ -643,10 +542,22 @@ static int stats_read(const struct nlmsghdr *nlh, void *data)
 		return -EPROTO;
 	mnl_attr_for_each_nested(attr, nest) {
 		if (mnl_attr_get_type(attr) >= IPSEC_STATS_A_CONTEXTS &&
-		    mnl_attr_get_type(attr) <= IPSEC_STATS_A_BINDINGS)
+		    mnl_attr_get_type(attr) <= IPSEC_STATS_A_LATCHES)
 			*(uint64_t *)data += mnl_attr_get_u64(attr);
 	}
 	return 0;
+}
+
+/* What holds the module: sockets, and control groups for a while after their end. */
+static unsigned int references(void)
+{
+	FILE *file = fopen("/sys/module/ipsec_token/refcnt", "re");
+	unsigned int count;
+
+	if (!file || fscanf(file, "%u", &count) != 1)
+		err(1, "refcnt");
+	fclose(file);
+	return count;
 }
 
 /* With its sockets closed and the SAs gone, nothing is kept. */
@@ -656,6 +567,8 @@ static void clean_up(void)
 	int i;
 
 	sockets_close();
+	requests_close();
+	group_remove();
 	sas_flush();
 	be_loaded();
 	linger = 0;
@@ -666,6 +579,7 @@ static void clean_up(void)
 		if (request(LEFT, IPSEC_CMD_STATS_GET, 0, NULL, stats_read, &left) ||
 		    request(RIGHT, IPSEC_CMD_STATS_GET, 0, NULL, stats_read, &left))
 			errx(1, "statistics");
+		left += references();
 		if (left)
 			usleep(100000);
 	}
@@ -683,6 +597,7 @@ int main(int argc, char **argv)
 	if (!sites)
 		err(1, "%s", argv[2]);
 	hosts_open();
+	wire_open();
 
 	printf("1..%zu\n", 3 * IPSEC_ARRAY_SIZE(paths) + 1);
 	for (path = paths; path < paths + IPSEC_ARRAY_SIZE(paths); path++) {

@@ -2,13 +2,14 @@
 /*
  * kernel SPECIFICATION MODULE SECONDS SEED - throw at the module what it may be
  * thrown at from user space
- * kernel SPECIFICATION show SEED THREAD STEP - what was sent then, in hex
+ * kernel SPECIFICATION show SEED THREAD STEP [OPERATION] - what was sent then, in hex;
+ *	OPERATION is that of a request that follows from an answer
  *
  * Threads send good, faulty and wild requests to the netlink family, as its
  * specification has it (message.c), and use the socket options (sockets.c): root
  * at the hosts left and right of lib.sh, root of a namespace that is left for
- * another one again and again, and nobody. Meanwhile SAs change, groups are joined
- * and left, and the module goes and comes.
+ * another one again and again, root of a control group, and nobody. Meanwhile SAs
+ * change, groups are joined and left, and the module goes and comes.
  *
  * What must hold: a request with a fault is refused; who is nobody is refused
  * whatever is for the administrator; each request that asks for an answer gets
@@ -24,6 +25,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -74,17 +77,23 @@ static struct mnl_socket *netlink_open(void)
 	return nl;
 }
 
-/* The values of a reply that are good for further requests. */
-static void learn(const struct nlmsghdr *nlh, struct known *known)
+static void learn_id(const struct nlattr *nest, uint16_t type, uint64_t *id)
 {
-	const struct nlattr *nest = ipsec_parse_find(nlh, IPSEC_A_CONTEXT), *attr;
+	const struct nlattr *attr;
 
 	if (!nest)
 		return;
 	mnl_attr_for_each_nested(attr, nest)
-		if (mnl_attr_get_type(attr) == IPSEC_CONTEXT_A_ID &&
-		    mnl_attr_get_payload_len(attr) == sizeof(known->context_id))
-			known->context_id = mnl_attr_get_u64(attr);
+		if (mnl_attr_get_type(attr) == type &&
+		    mnl_attr_get_payload_len(attr) == sizeof(*id))
+			*id = mnl_attr_get_u64(attr);
+}
+
+/* The values of a reply that are good for further requests. */
+static void learn(const struct nlmsghdr *nlh, struct known *known)
+{
+	learn_id(ipsec_parse_find(nlh, IPSEC_A_CONTEXT), IPSEC_CONTEXT_A_ID, &known->context_id);
+	learn_id(ipsec_parse_find(nlh, IPSEC_A_REQUEST), IPSEC_REQUEST_A_ID, &known->negotiation);
 }
 
 /*
@@ -146,6 +155,7 @@ static bool error_is_known(int error)
 	static const int errors[] = {
 		0, ENOENT, ESTALE, EINVAL, ERANGE, ESRCH, EEXIST, EBUSY, EPERM, EOPNOTSUPP,
 		E2BIG, ENOSPC, ENOMEM, EBADF, EDQUOT,
+		EAGAIN,			/* of a control group, while the module comes or goes */
 		EPROTONOSUPPORT,	/* a dump, while the module is going */
 	};
 	unsigned int i;
@@ -180,6 +190,16 @@ static void judge_answer(const struct worker *worker, const struct message *mess
 		problem(worker, "%s: nobody was allowed to", message->op->name);
 }
 
+/* What can be asked for with success only after another request, and soon. */
+static const char *follows(const struct message *message, const struct answer *answer,
+			   bool negotiated)
+{
+	if (answer->received && !answer->error && !message->wild &&
+	    !strcmp(message->op->name, "identity-bind"))
+		return "identity-unbind";
+	return negotiated ? "request-result" : NULL;
+}
+
 enum where { AT_LEFT, AT_RIGHT, NOBODY_AT_RIGHT, ELSEWHERE };
 
 /* Nobody, and no other thread of the process is. */
@@ -194,10 +214,11 @@ static void ask(struct worker *worker, enum where where)
 {
 	struct message *message = malloc(sizeof(*message));
 	struct mnl_socket *nl = NULL;
-	struct known known = {};
+	struct known known = { .cgroup_fd = -1 };
+	const char *op = NULL;
 	struct answer answer;
+	uint64_t state, last;
 	uint16_t family = 0;
-	uint64_t state;
 
 	if (!message)
 		err(1, "no memory");
@@ -221,10 +242,13 @@ static void ask(struct worker *worker, enum where where)
 		/* while the module is away it is somebody else's turn */
 		if (!family)
 			usleep(10000);
-		message_make(message, &state, family ?: UINT16_MAX, &known);
+		message_make(message, &state, family ?: UINT16_MAX, op, &known);
+		op = NULL;
 		if (mnl_socket_sendto(nl, message->bytes, message->length) < 0)
 			continue;
+		last = known.negotiation;
 		answer = answer_read(nl, family, &known);
+		op = follows(message, &answer, known.negotiation != last);
 		if (family)
 			judge_answer(worker, message, &answer, where == NOBODY_AT_RIGHT);
 		if (answer.error == ENOENT)
@@ -252,6 +276,98 @@ static void ask_as_nobody(struct worker *worker)
 static void ask_elsewhere(struct worker *worker)
 {
 	ask(worker, ELSEWHERE);
+}
+
+/* ---------------------------------------------------------------------- groups */
+
+#define CGROUPS		"/tmp/fuzz-cgroup"
+#define OF_GROUP	16	/* steps in the same one */
+#define OF_GROUPS	64	/* then there is none for a while, as each holds the module */
+#define REST		25	/* seconds */
+#define REQUEST_CGROUP	"request-cgroup"
+
+static void cgroup_write(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		err(1, "%s", file);
+	close(fd);
+}
+
+/* This thread alone is part of it. Return: its directory. */
+static int cgroup_enter(void)
+{
+	if (mkdir(CGROUPS "/fuzz", 0755))
+		err(1, CGROUPS);
+	cgroup_write(CGROUPS "/fuzz/cgroup.type", "threaded");
+	cgroup_write(CGROUPS "/fuzz/cgroup.threads", "0");
+	return open(CGROUPS "/fuzz", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void cgroup_leave(int fd)
+{
+	close(fd);
+	cgroup_write(CGROUPS "/cgroup.threads", "0");
+	if (rmdir(CGROUPS "/fuzz"))
+		err(1, CGROUPS);
+}
+
+static void cgroups_open(void)
+{
+	if (mkdir(CGROUPS, 0755) || mount("cgroup2", CGROUPS, "cgroup2", 0, NULL))
+		err(1, CGROUPS);
+}
+
+static void cgroups_close(void)
+{
+	if (umount(CGROUPS) || rmdir(CGROUPS))
+		err(1, CGROUPS);
+}
+
+/* Something is required of the thread's own group, and of the sockets made there. */
+static void use_group(struct worker *worker, struct mnl_socket *nl, struct message *message)
+{
+	struct known known = { .cgroup_fd = cgroup_enter() };
+	struct sockets *sockets = sockets_begin(RIGHT);
+	uint16_t family = family_find(nl);
+	struct answer answer;
+	uint64_t state;
+
+	do {
+		state = state_of(seed, worker->number, worker->step);
+		message_make(message, &state, family ?: UINT16_MAX, REQUEST_CGROUP, &known);
+		if (mnl_socket_sendto(nl, message->bytes, message->length) >= 0) {
+			answer = answer_read(nl, family, &known);
+			if (family)
+				judge_answer(worker, message, &answer, false);
+		}
+		sockets_step(sockets, worker, &state);
+	} while (++worker->step % OF_GROUP && !atomic_load(&stop));
+	sockets_end(sockets);
+	cgroup_leave(known.cgroup_fd);
+}
+
+static void use_groups(struct worker *worker)
+{
+	struct message *message = malloc(sizeof(*message));
+	struct mnl_socket *nl;
+	int i;
+
+	if (!message)
+		err(1, "no memory");
+	enter(RIGHT);
+	nl = netlink_open();
+	while (!atomic_load(&stop)) {
+		use_group(worker, nl, message);
+		for (i = 0; i < 10 * REST && worker->step % OF_GROUPS == 0; i++) {
+			if (atomic_load(&stop))
+				break;
+			usleep(100000);
+		}
+	}
+	mnl_socket_close(nl);
+	free(message);
 }
 
 /* Members of groups of whatever number come and go. */
@@ -375,6 +491,7 @@ static const struct {
 	{ "root elsewhere", ask_elsewhere },
 	{ "sockets at left", use_sockets_left },
 	{ "sockets at right", use_sockets_right },
+	{ "control groups", use_groups },
 	{ "listener", overhear },
 	{ "SAs", change },
 	{ "module", reload },
@@ -426,6 +543,7 @@ static int fuzz(int seconds)
 	unsigned int i;
 
 	hosts_open();
+	cgroups_open();
 	spi = SPIS;
 	pair_add();
 	atomic_store(&current_spi, spi);
@@ -443,6 +561,7 @@ static int fuzz(int seconds)
 	atomic_store(&stop, true);
 	for (i = 0; i < IPSEC_ARRAY_SIZE(threads); i++)
 		pthread_join(ids[i], NULL);
+	cgroups_close();
 	tell_where();
 
 	for (i = 0; i < spec_op_count; i++)
@@ -454,16 +573,18 @@ static int fuzz(int seconds)
 	return 0;
 }
 
-static int show(unsigned int thread, uint64_t step)
+static int show(unsigned int thread, uint64_t step, const char *op)
 {
-	static const struct known known = { 1, 1, SPIS };
+	static const struct known known = { 1, 1, 1, SPIS, -1 };
+	bool of_group = thread < IPSEC_ARRAY_SIZE(threads) && threads[thread].what == use_groups;
 	static struct message message;
 	uint64_t state = state_of(seed, thread, step);
 	size_t i;
 
 	/* as ask() has it */
-	once_in(&state, 200);
-	message_make(&message, &state, GENL_MIN_ID, &known);
+	if (!of_group)
+		once_in(&state, 200);
+	message_make(&message, &state, GENL_MIN_ID, of_group ? REQUEST_CGROUP : op, &known);
 	printf("# %s%s%s%s\n", message.op->name, message.wild ? ", wild" : "",
 	       message.fault ? ", with " : "", message.fault ?: "");
 	for (i = 0; i < message.length; i++)
@@ -474,10 +595,10 @@ static int show(unsigned int thread, uint64_t step)
 
 int main(int argc, char **argv)
 {
-	if (argc == 6 && !strcmp(argv[2], "show")) {
+	if ((argc == 6 || argc == 7) && !strcmp(argv[2], "show")) {
 		spec_read(argv[1]);
 		seed = strtoull(argv[3], NULL, 0);
-		return show(strtoul(argv[4], NULL, 0), strtoull(argv[5], NULL, 0));
+		return show(strtoul(argv[4], NULL, 0), strtoull(argv[5], NULL, 0), argv[6]);
 	}
 	if (argc != 5)
 		errx(1, "kernel SPECIFICATION MODULE SECONDS SEED");

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 #include <linux/ipsec_token.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "message.h"
@@ -34,6 +36,14 @@ static bool number_known(const struct spec_attr *attr, uint64_t *state,
 		*value = below(state, 3);
 	else if (!strcmp(attr->name, "linger"))
 		*value = below(state, 3);
+	else if (!strcmp(attr->name, "cgroup-fd"))
+		*value = known->cgroup_fd;
+	else if (!strcmp(attr->name, "id"))
+		*value = known->negotiation;
+	else if (!strcmp(attr->name, "flags"))
+		*value = below(state, 64);
+	else if (!strcmp(attr->name, "methods"))
+		*value = 2 * below(state, 1024);
 	else
 		return false;
 	return true;
@@ -98,17 +108,47 @@ static size_t binary_make(const struct spec_attr *attr, uint64_t *state, uint8_t
 	return length;
 }
 
-static void nest_make(struct nlmsghdr *nlh, const struct spec_set *set, uint64_t *state,
-		      const struct known *known, unsigned int depth);
+/* Operations that take some of a set only, as its text has it. */
+static bool belongs(const struct spec_op *op, const struct spec_set *set,
+		    const struct spec_attr *attr)
+{
+	static const struct {
+		const char *op, *set, *names;
+	} parts[] = {
+		{ "request-cgroup", "request", " flags methods timeout identity " },
+		{ "request-cgroup", "identity",
+		  " itoken ike-id-type ike-id ca-dn certificate-dn pubkey-id " },
+		{ "request-result", "request", " id reason text " },
+	};
+	char name[SPEC_NAME + 2];
+	size_t i;
+
+	snprintf(name, sizeof(name), " %s ", attr->name);
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (!strcmp(parts[i].op, op->name) && !strcmp(parts[i].set, set->name))
+			return strstr(parts[i].names, name);
+	return true;
+}
+
+/* What a request is made of. */
+struct making {
+	struct nlmsghdr *nlh;
+	const struct spec_op *op;
+	const struct known *known;
+};
+
+static void nest_make(const struct making *making, const struct spec_set *set, uint64_t *state,
+		      unsigned int depth);
 
 static bool room(const struct nlmsghdr *nlh)
 {
 	return nlh->nlmsg_len < MESSAGE_SIZE - 2 * STRING_SIZE;
 }
 
-static void attr_make(struct nlmsghdr *nlh, const struct spec_attr *attr, uint64_t *state,
-		      const struct known *known, unsigned int depth)
+static void attr_make(const struct making *making, const struct spec_attr *attr,
+		      uint64_t *state, unsigned int depth)
 {
+	struct nlmsghdr *nlh = making->nlh;
 	uint8_t bytes[STRING_SIZE];
 	struct nlattr *nest;
 	uint64_t value;
@@ -129,25 +169,29 @@ static void attr_make(struct nlmsghdr *nlh, const struct spec_attr *attr, uint64
 	case SPEC_NEST:
 		nest = mnl_attr_nest_start(nlh, attr->number);
 		if (depth < DEPTH)
-			nest_make(nlh, attr->nest, state, known, depth + 1);
+			nest_make(making, attr->nest, state, depth + 1);
 		mnl_attr_nest_end(nlh, nest);
 		break;
 	default:
 		/* little endian, as everything that is tested here */
-		value = number_make(attr, state, known);
+		value = number_make(attr, state, making->known);
 		mnl_attr_put(nlh, attr->number, spec_size(attr->type), &value);
 	}
 }
 
-static void nest_make(struct nlmsghdr *nlh, const struct spec_set *set, uint64_t *state,
-		      const struct known *known, unsigned int depth)
+static void nest_make(const struct making *making, const struct spec_set *set, uint64_t *state,
+		      unsigned int depth)
 {
+	const struct spec_attr *attr;
 	unsigned int i;
 
-	for (i = 0; i < set->count; i++)
-		if (set->attrs[i].type != SPEC_PAD && !once_in(state, 6) &&
-		    (set->attrs[i].type != SPEC_NEST || once_in(state, 2)))
-			attr_make(nlh, &set->attrs[i], state, known, depth);
+	for (i = 0; i < set->count; i++) {
+		attr = &set->attrs[i];
+		if (attr->type != SPEC_PAD && !once_in(state, 6) &&
+		    (attr->type != SPEC_NEST || once_in(state, 2)) &&
+		    (belongs(making->op, set, attr) || once_in(state, 64)))
+			attr_make(making, attr, state, depth);
+	}
 }
 
 /* -------------------------------------------------------------------- faults */
@@ -159,7 +203,7 @@ static const struct spec_attr *wanted_any(const struct spec_op *op, uint64_t *st
 
 static bool is_number(const struct spec_attr *attr)
 {
-	return attr && attr->type >= SPEC_U8 && attr->type <= SPEC_U64;
+	return attr && attr->type >= SPEC_U8 && attr->type <= SPEC_S32;
 }
 
 static void zeros_put(struct nlmsghdr *nlh, uint16_t type, size_t length)
@@ -377,12 +421,23 @@ static void run_wild(struct message *message, uint64_t *state)
 	message->wild = true;
 }
 
-void message_make(struct message *message, uint64_t *state, uint16_t family,
+static const struct spec_op *op_find(const char *name)
+{
+	unsigned int i = 0;
+
+	while (strcmp(spec_ops[i].name, name))
+		if (++i == spec_op_count)
+			errx(1, "specification: no operation %s", name);
+	return &spec_ops[i];
+}
+
+void message_make(struct message *message, uint64_t *state, uint16_t family, const char *name,
 		  const struct known *known)
 {
-	const struct spec_op *op = &spec_ops[below(state, spec_op_count)];
+	const struct spec_op *op = name ? op_find(name) : &spec_ops[below(state, spec_op_count)];
 	bool dump = !op->can_do || (op->can_dump && once_in(state, 2));
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(message->bytes);
+	const struct making making = { nlh, op, known };
 	struct genlmsghdr *genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
 	unsigned int i, j;
 
@@ -397,8 +452,8 @@ void message_make(struct message *message, uint64_t *state, uint16_t family,
 		if (once_in(state, 12))
 			continue;
 		for (j = op->wanted[i]->several ? below(state, 4) : 0; j; j--)
-			attr_make(nlh, op->wanted[i], state, known, 0);
-		attr_make(nlh, op->wanted[i], state, known, 0);
+			attr_make(&making, op->wanted[i], state, 0);
+		attr_make(&making, op->wanted[i], state, 0);
 	}
 	if (once_in(state, 3))
 		message->fault = fault_any(nlh, op, state);

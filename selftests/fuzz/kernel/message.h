@@ -30,12 +30,16 @@ struct message {
  * struct known - values that are good for something
  * @ptoken: of this process
  * @context_id: of this namespace
+ * @negotiation: id of one that is under way
  * @spi: of SAs that there are, host byte order
+ * @cgroup_fd: directory of a control group of the thread's own
  */
 struct known {
 	uint64_t ptoken;
 	uint64_t context_id;
+	uint64_t negotiation;
 	uint32_t spi;
+	int cgroup_fd;
 };
 
 /**
@@ -43,9 +47,10 @@ struct known {
  * @message: where to
  * @state: of random numbers; the same one makes the same message
  * @family: number that the kernel has given the netlink family
+ * @op: name of the operation, NULL: any
  * @known: what tokens, contexts and SAs to ask about
  */
-void message_make(struct message *message, uint64_t *state, uint16_t family,
+void message_make(struct message *message, uint64_t *state, uint16_t family, const char *op,
 		  const struct known *known);
 
 #endif /* FUZZ_MESSAGE_H */

@@ -3,15 +3,17 @@
  * The socket options, with every length and buffer, on sockets of every kind to
  * which meanwhile everything else happens as well.
  *
- * What must hold: a token is read-only, errors are such as are documented, no
- * byte is written beyond the length that is said to have been, and no TCP
- * connection between the hosts, where policies want it protected, is in clear.
+ * What must hold: a token is read-only, a good request is understood, errors are
+ * such as are documented, no byte is written beyond the length that is said to have
+ * been, and no TCP connection between the hosts, where policies want it protected, is
+ * in clear.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/ipsec_token.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -38,10 +40,16 @@
 
 atomic_uint option_values, option_errors;
 
+/**
+ * struct slot - a socket
+ * @required: something may be required of it, or of the listener that made it, so
+ *	that it holds the module
+ */
 struct slot {
 	int fd;
 	int domain, type;
 	bool tcp;
+	bool required;
 };
 
 /**
@@ -103,6 +111,9 @@ void sockets_end(struct sockets *sockets)
 
 /* ----------------------------------------------------------------- addresses */
 
+/* A host that there is not, and that no policy speaks of. */
+#define ELSEWHERE	8
+
 static socklen_t address_of(struct sockaddr_storage *out, int domain, unsigned int host,
 			    uint64_t *state)
 {
@@ -137,6 +148,7 @@ static void slot_open(struct sockets *sockets, struct slot *slot, uint64_t *stat
 	slot->domain = once_in(state, 2) ? AF_INET : AF_INET6;
 	slot->type = kind->type;
 	slot->tcp = kind->protocol == IPPROTO_TCP;
+	slot->required = false;
 	if (atomic_load(&let_go) && !slot->tcp)
 		return;
 	slot->fd = socket(slot->domain, kind->type | SOCK_NONBLOCK | SOCK_CLOEXEC,
@@ -162,8 +174,8 @@ static int level_any(uint64_t *state)
 static int length_any(uint64_t *state)
 {
 	static const int lengths[] = {
-		INT_MIN, -1, 0, 1, 3, 4, 4, 5, 7, 8, 8, 9, 12, 16, 23, 24, 24, 25, 32, 64, 4096,
-		4097, INT_MAX,
+		INT_MIN, -1, 0, 1, 3, 4, 4, 5, 7, 8, 8, 9, 12, 16, 23, 24, 24, 25, 32, 64, 271,
+		272, 272, 273, 4096, 4097, 8192, 8193, INT_MAX,
 	};
 
 	return lengths[below(state, sizeof(lengths) / sizeof(lengths[0]))];
@@ -189,7 +201,7 @@ static void option_get(struct sockets *sockets, struct slot *slot,
 {
 	uint32_t room = below(state, once_in(state, 4) ? PAGE : 40);
 	uint8_t *end = sockets->pages + PAGE, *to = end - room, *byte;
-	int name = IPSEC_SO_PTOKEN + below(state, once_in(state, 8) ? 8 : 3);
+	int name = IPSEC_SO_PTOKEN + below(state, once_in(state, 8) ? 8 : 5);
 	int level = level_any(state), given = length_any(state);
 	socklen_t length = given;
 	uint64_t ptoken;
@@ -208,7 +220,7 @@ static void option_get(struct sockets *sockets, struct slot *slot,
 	for (byte = to + length; byte < end; byte++)
 		if (*byte != UNTOUCHED)
 			problem(worker, "getsockopt(0x%x): wrote beyond %u", name, length);
-	if (name > IPSEC_SO_LATCH)
+	if (name > IPSEC_SO_REQUEST_STATUS)
 		return;		/* somebody else's */
 	atomic_fetch_add(&option_values, 1);
 	if (name == IPSEC_SO_PTOKEN && length == sizeof(ptoken)) {
@@ -224,11 +236,11 @@ static void option_set(struct sockets *sockets, struct slot *slot,
 		       const struct worker *worker, uint64_t *state)
 {
 	uint32_t room = below(state, 40), value = below(state, once_in(state, 4) ? 16 : 2);
-	int name = IPSEC_SO_PTOKEN + below(state, once_in(state, 8) ? 8 : 3);
+	int name = IPSEC_SO_PTOKEN + below(state, once_in(state, 8) ? 8 : 5);
 	uint8_t *from = sockets->pages + PAGE - room;
 	int level = level_any(state), given = length_any(state);
 
-	if (atomic_load(&let_go) && !slot->tcp)
+	if (atomic_load(&let_go) && (!slot->tcp || name == IPSEC_SO_REQUEST))
 		return;
 	if (once_in(state, 3))
 		given = 4;
@@ -236,15 +248,69 @@ static void option_set(struct sockets *sockets, struct slot *slot,
 		value = next(state);
 	memset(sockets->pages, 0, PAGE);
 	memcpy(from, &value, room < sizeof(value) ? room : sizeof(value));
+	if (name == IPSEC_SO_REQUEST)
+		slot->required = true;
 	if (setsockopt(slot->fd, level, name, from, given)) {
 		atomic_fetch_add(&option_errors, 1);
 		if (!error_is_known(errno))
 			problem(worker, "setsockopt(0x%x): %s", name, strerror(errno));
-	} else if (name == IPSEC_SO_PTOKEN) {
-		problem(worker, "a token could be set");
+	} else if (name == IPSEC_SO_PTOKEN || name == IPSEC_SO_REQUEST_STATUS) {
+		problem(worker, "what is an answer could be set");
 	} else {
 		atomic_fetch_add(&option_values, 1);
 	}
+}
+
+static uint8_t *attr_put(uint8_t *to, uint16_t type, const void *value, uint16_t size)
+{
+	const struct nlattr attr = { .nla_len = NLA_HDRLEN + size, .nla_type = type };
+
+	memcpy(to, &attr, sizeof(attr));
+	memcpy(to + NLA_HDRLEN, value, size);
+	return to + NLA_HDRLEN + NLA_ALIGN(size);
+}
+
+/* Mostly a request that is accepted, and can be met. */
+static void option_require(struct sockets *sockets, struct slot *slot,
+			   const struct worker *worker, uint64_t *state)
+{
+	const uint32_t both = IPSEC_REQUEST_F_COMPRESSION | IPSEC_REQUEST_F_NO_COMPRESSION;
+	uint32_t flags = below(state, once_in(state, 2) ? 64 : 4);
+	uint32_t timeout = 1 + below(state, 20000), methods = 2 * below(state, 1024);
+	uint8_t *from = sockets->pages, *end = from;
+	bool good = (flags & both) != both;
+	uint8_t name[16] = {};
+
+	if (atomic_load(&let_go))
+		return;
+	memset(sockets->pages, 0, PAGE);
+	end = attr_put(end, IPSEC_REQUEST_A_FLAGS, &flags, sizeof(flags));
+	if (once_in(state, 2))
+		end = attr_put(end, IPSEC_REQUEST_A_TIMEOUT, &timeout, sizeof(timeout));
+	if (once_in(state, 8) && methods)
+		end = attr_put(end, IPSEC_REQUEST_A_METHODS, &methods, sizeof(methods));
+	if (once_in(state, 8)) {
+		attr_put(name, IPSEC_IDENTITY_A_IKE_ID, "*", 2);
+		end = attr_put(end, IPSEC_REQUEST_A_IDENTITY | NLA_F_NESTED, name, NLA_HDRLEN + 4);
+	}
+	if (once_in(state, 8)) {
+		end -= 1 + below(state, 4);
+		good = false;
+	}
+	if (once_in(state, 8)) {
+		from[below(state, end - from)] ^= 1 << below(state, 8);
+		good = false;
+	}
+	if (once_in(state, 8))
+		end = from;
+	slot->required = true;
+	if (!setsockopt(slot->fd, level_any(state), IPSEC_SO_REQUEST, from, end - from)) {
+		atomic_fetch_add(&option_values, 1);
+		return;
+	}
+	atomic_fetch_add(&option_errors, 1);
+	if (!error_is_known(errno) || (good && slot->tcp && errno == EINVAL))
+		problem(worker, "request: %s", strerror(errno));
 }
 
 /* What else is set on the same sockets. */
@@ -273,6 +339,12 @@ static void option_other(struct slot *slot, uint64_t *state)
 
 /* --------------------------------------------------------------------- traffic */
 
+/* What would leave for elsewhere in clear, and must not, is negotiated. */
+static unsigned int peer_of(const struct sockets *sockets, uint64_t *state)
+{
+	return once_in(state, 8) ? ELSEWHERE : !sockets->host;
+}
+
 static void slot_connect(struct sockets *sockets, struct slot *slot, uint64_t *state)
 {
 	const struct sockaddr nothing = { .sa_family = AF_UNSPEC };
@@ -283,7 +355,7 @@ static void slot_connect(struct sockets *sockets, struct slot *slot, uint64_t *s
 		connect(slot->fd, &nothing, sizeof(nothing));
 		return;
 	}
-	length = address_of(&peer, slot->domain, !sockets->host, state);
+	length = address_of(&peer, slot->domain, peer_of(sockets, state), state);
 	connect(slot->fd, (struct sockaddr *)&peer, length);
 }
 
@@ -307,7 +379,7 @@ static void slot_send(struct sockets *sockets, struct slot *slot, uint64_t *stat
 {
 	static const char data[3000];
 	struct sockaddr_storage peer;
-	socklen_t length = address_of(&peer, slot->domain, !sockets->host, state);
+	socklen_t length = address_of(&peer, slot->domain, peer_of(sockets, state), state);
 	size_t size = below(state, once_in(state, 4) ? sizeof(data) : 100);
 
 	if (once_in(state, 2) || slot->type == SOCK_STREAM)
@@ -337,11 +409,11 @@ void sockets_step(struct sockets *sockets, const struct worker *worker, uint64_t
 		slot_open(sockets, slot, state);
 		return;
 	}
-	if (atomic_load(&let_go) && !slot->tcp) {
+	if (atomic_load(&let_go) && (!slot->tcp || slot->required)) {
 		slot_close(slot);
 		return;
 	}
-	switch (below(state, 16)) {
+	switch (below(state, 17)) {
 	case 0:
 		slot_open(sockets, slot, state);
 		break;
@@ -369,6 +441,9 @@ void sockets_step(struct sockets *sockets, const struct worker *worker, uint64_t
 	case 15:
 		if (once_in(state, 8))
 			shutdown(slot->fd, below(state, 3));
+		break;
+	case 16:
+		option_require(sockets, slot, worker, state);
 		break;
 	}
 }
