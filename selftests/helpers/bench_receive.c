@@ -8,10 +8,7 @@
  * there is also a connection under it; esp: they are under it, and with a module
  * that does such things the connection is latched. Prints one number.
  */
-#include "bench_tun.h"
-
-#define BATCH	50
-#define SIZE	1000
+#include "bench_flow.h"
 
 static void early_demux_off(void)
 {
@@ -32,51 +29,25 @@ static int flow_accept(int listener, struct flow *flow)
 	return fd;
 }
 
-static void receive(int fd, struct flow *flow, bool tcp, struct samples *samples)
-{
-	static struct packet packets[BATCH];
-	size_t length[BATCH];
-	char buffer[2 * SIZE];
-	uint64_t begin;
-	unsigned int i;
-
-	for (i = 0; i < BATCH; i++) {
-		if (tcp)
-			length[i] = packet_tcp(&packets[i], flow, TH_ACK, SIZE);
-		else
-			length[i] = packet_udp(&packets[i], flow->peer, flow->spi, SIZE);
-		flow->seq += SIZE;
-	}
-	begin = instructions();
-	for (i = 0; i < BATCH; i++) {
-		if (write(tun, &packets[i], length[i]) < 0 ||
-		    recv(fd, buffer, sizeof(buffer), 0) != SIZE)
-			err(1, "receive");
-	}
-	if (samples)
-		sample(samples, begin, instructions(), BATCH);
-	tun_drain();
-}
-
 static void transmit(int fd, struct flow *flow, struct samples *samples)
 {
-	uint32_t end = flow->ack + BATCH * SIZE;
+	uint32_t end = flow->ack + PACKETS * PACKET_SIZE;
 	unsigned int i, tries;
-	char buffer[SIZE] = {};
+	char buffer[PACKET_SIZE] = {};
 	struct packet packet;
 	uint64_t begin;
 	size_t size;
 
 	begin = instructions();
-	for (i = 0; i < BATCH; i++) {
-		if (send(fd, buffer, SIZE, 0) != SIZE)
+	for (i = 0; i < PACKETS; i++) {
+		if (send(fd, buffer, PACKET_SIZE, 0) != PACKET_SIZE)
 			err(1, "send");
 		/* TCP does not let much of it wait at the device */
 		if (tun_tcp(&packet, &size))
 			flow->ack += size;
 	}
 	if (samples)
-		sample(samples, begin, instructions(), BATCH);
+		sample(samples, begin, instructions(), PACKETS);
 	if (samples && flow->ack != end)
 		errx(1, "not all is sent");
 	/* before the window opens not all of it is there at once */
@@ -130,7 +101,7 @@ int main(int argc, char **argv)
 		if (out)
 			transmit(fd, &flow, to);
 		else
-			receive(fd, &flow, tcp, to);
+			flow_receive(fd, &flow, tcp, to);
 	}
 	printf("%.1f\n", median(&samples));
 	/* what is measured next must not find a connection that waits for its end */
