@@ -10,7 +10,6 @@
 #include "bench_connections.h"
 #include "bench_flow.h"
 #include "bench_scale.h"
-#include "bench_slab.h"
 
 #define CALLS	64
 #define SINGLE	1000	/* this many are opened one by one */
@@ -55,10 +54,10 @@ static void grow(int listener, unsigned int from, unsigned int to)
 	double each;
 
 	settle();
-	memory_read(&before);
+	memory_exact(&before);
 	open_flows(listener, from, to);
 	settle();
-	memory_read(&after);
+	memory_exact(&after);
 	check_latches(to);
 	if (to - from < COUNTED)
 		return;

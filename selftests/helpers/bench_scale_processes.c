@@ -13,7 +13,6 @@
 #include "bench_connections.h"
 #include "bench_datagrams.h"
 #include "bench_scale.h"
-#include "bench_slab.h"
 
 struct result {
 	uint64_t recvmsg, getsockopt, resolve;
@@ -112,7 +111,7 @@ int main(int argc, char **argv)
 				be_process(connection, rx);
 		}
 		settle();
-		memory_read(&memory[0]);
+		memory_exact(&memory[0]);
 		for (i = before; i < count; i++) {
 			struct result result;
 
@@ -129,7 +128,7 @@ int main(int argc, char **argv)
 			sample(&resolve, 0, result.resolve, 1);
 		}
 		settle();
-		memory_read(&memory[1]);
+		memory_exact(&memory[1]);
 		point_instructions("first datagram of a process", count, median(&recvmsg));
 		point_instructions("first getsockopt of a process", count, median(&getsockopt));
 		point_instructions("first token resolved by a process", count, median(&resolve));
