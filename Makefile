@@ -42,6 +42,8 @@ help:
 	@echo 'make fuzz-kernel  requests and socket options at random, there; DURATION=600 SEED=number'
 	@echo 'make fuzz         parsers in user space against made up inputs; DURATION=600 seconds'
 	@echo 'make bench        count instructions in a guest, into build/bench.json; PARTS=latch'
+	@echo 'make bench-scale  the same for up to 100,000 SAs and connections and 10,000 processes,'
+	@echo '                  into build/bench-scale.json and .png; MEM=4G'
 	@echo 'make lint-deep    coccinelle, clang: minutes; its packages are installed by hand'
 	@echo 'make shell        a shell in the same guest, module loaded'
 	@echo 'make lint         checkpatch, sparse, W=1, kernel-doc, cppcheck, ...'
@@ -180,7 +182,7 @@ packages:
 	@selftests/qemu/packages.sh
 
 # KDIR may only exist once the packages are there, so make starts over.
-check demo bench shell: packages
+check demo bench bench-scale shell: packages
 	+@$(MAKE) --no-print-directory -s all
 	@$(MAKE) --no-print-directory run-$@
 
@@ -230,6 +232,13 @@ run-check:
 run-demo run-bench run-shell: run-%:
 	@selftests/qemu/boot.sh $*
 
+# The picture is of use above all where a curve is not as it should be.
+run-bench-scale:
+	@selftests/bench_scale.sh plot
+	@status=0; LOG=$(or $(LOG),$(BUILD)/log-bench-scale) \
+		selftests/qemu/boot.sh bench-scale || status=$$?; \
+	selftests/bench_scale.sh plot $(BUILD)/bench-scale && exit $$status
+
 lint: packages
 	+@$(MAKE) --no-print-directory -s $(KSELFTEST)/kselftest.h
 	@KDIR=$(KDIR) selftests/lint.sh
@@ -277,7 +286,7 @@ install-user: lib tools
 # The downloaded kernel and headers are kept: they are no product of ours.
 clean:
 	rm -rf $(BUILD)/module-* $(BUILD)/lib $(BUILD)/tools $(BUILD)/selftests \
-		$(BUILD)/log $(BUILD)/bench.json
+		$(BUILD)/log $(BUILD)/bench.json $(BUILD)/bench-scale.json $(BUILD)/bench-scale.png
 
 distclean:
 	rm -rf $(BUILD)
@@ -286,7 +295,7 @@ distclean:
 	selftests/helpers,$(BUILD)/$d/*.d))
 
 .PHONY: all help module fail lib examples tools selftests packages check check-long check-net \
-	check-debug check-debug-ci check-race fuzz fuzz-kernel demo bench \
-	shell run-check run-demo run-bench run-shell lint lint-deep install install-module \
-	install-user clean distclean
+	check-debug check-debug-ci check-race fuzz fuzz-kernel demo bench bench-scale \
+	shell run-check run-demo run-bench run-bench-scale run-shell lint lint-deep install \
+	install-module install-user clean distclean
 .DELETE_ON_ERROR:

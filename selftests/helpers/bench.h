@@ -53,6 +53,33 @@ static inline double median(struct samples *samples)
 }
 
 /*
+ * For so few calls that what the clock itself takes would count. Without @samples
+ * nothing is kept.
+ */
+static inline void sample_exact(struct samples *samples, uint64_t begin, uint64_t end,
+				unsigned int calls)
+{
+	static uint64_t clock;
+	struct samples *own;
+	unsigned int i;
+
+	if (!clock) {
+		own = calloc(1, sizeof(*own));
+		if (!own)
+			err(1, "samples");
+		for (i = 0; i < ROUNDS; i++) {
+			uint64_t before = instructions();
+
+			sample(own, before, instructions(), 1);
+		}
+		clock = median(own);
+		free(own);
+	}
+	if (samples)
+		sample(samples, begin + clock, end, calls);
+}
+
+/*
  * The mean of the middle half, for samples of very few calls each: what happens only
  * now and then (memory for many of them is allocated, there is an interrupt) is not in
  * it, which with more calls in each some samples would have once more than others.

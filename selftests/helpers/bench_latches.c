@@ -12,18 +12,9 @@
  */
 #include <sys/resource.h>
 
+#include "bench_connections.h"
 #include "bench_slab.h"
-#include "bench_stats.h"
 #include "enter.h"
-#include "tun_flows.h"
-
-static bool loaded;
-
-/* What the kernel still has to do with things that are gone, or just made. */
-static void settle(void)
-{
-	usleep(500000);
-}
 
 static void report(const struct memory *before, unsigned int count, const char *what)
 {
@@ -38,24 +29,6 @@ static void report(const struct memory *before, unsigned int count, const char *
 	printf("%.1f\n", each);
 }
 
-static void check_latches(uint64_t wanted)
-{
-	unsigned int tries;
-
-	for (tries = 0; loaded && tries < 200; tries++) {
-		stats_read();
-		if (stats[IPSEC_STATS_A_LATCHES] == wanted &&
-		    stats[IPSEC_STATS_A_CONNECTIONS] == wanted)
-			return;
-		usleep(50000);
-	}
-	if (loaded)
-		errx(1, "%llu connections and %llu latches, not %llu",
-		     (unsigned long long)stats[IPSEC_STATS_A_CONNECTIONS],
-		     (unsigned long long)stats[IPSEC_STATS_A_LATCHES],
-		     (unsigned long long)wanted);
-}
-
 static void open_batch(unsigned int first)
 {
 	struct flow flow[BATCH];
@@ -68,19 +41,12 @@ static void open_batch(unsigned int first)
 /* Nobody accepts them: then there is no file for each. */
 static void accepted(unsigned int count)
 {
-	unsigned int peers = (count + PER_PEER - 1) / PER_PEER, i;
+	unsigned int i;
 	struct memory before;
-	int listener;
+	int listener = peers_up(count);
 
-	tun_open();
-	sysctl("core/somaxconn", "1000000");
-	sysctl("ipv4/tcp_max_syn_backlog", "1000000");
-	sas_add(0, peers + 1);
-	sas_add_out(0, peers + 1);
-	usleep(100000);
-	listener = listen_at(SOCK_STREAM, count + BATCH);
 	/* what is there only once, or only the first time */
-	open_batch(peers * PER_PEER);
+	open_batch(peers_for(count) * PER_PEER);
 	settle();
 
 	memory_read(&before);
@@ -137,7 +103,7 @@ int main(int argc, char **argv)
 {
 	if (argc != 3)
 		errx(1, "bench_latches accepted|connected COUNT");
-	loaded = !access("/sys/module/ipsec_token", F_OK);
+	loaded = module_loaded();
 	if (!strcmp(argv[1], "accepted"))
 		accepted(atoi(argv[2]));
 	else

@@ -8,49 +8,11 @@
 #include <ipsec/token.h>
 #include <sys/resource.h>
 
+#include "bench_datagrams.h"
 #include "bench_slab.h"
 #include "bench_stats.h"
-#include "bench_tun.h"
 
-#define CALLS	64
-#define SIZE	64
 #define SOCKETS	10000
-
-static int make_socket(void)
-{
-	struct timeval timeout = { .tv_sec = 10 };
-	int fd = listen_at(SOCK_DGRAM, 0), size = 1 << 20;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
-		err(1, "socket");
-	return fd;
-}
-
-/* CALLS datagrams, of the peers from @first on, in steps of @step. */
-static void receive(int rx, unsigned int first, unsigned int step, struct samples *samples)
-{
-	static struct packet packet;
-	char data[SIZE], control[256];
-	struct iovec iov = { data, sizeof(data) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control };
-	uint64_t begin;
-	unsigned int i;
-
-	for (i = 0; i < CALLS; i++)
-		inject(&packet, packet_udp(&packet, first + i * step, SPI(first + i * step), SIZE));
-	usleep(2000);
-	begin = instructions();
-	for (i = 0; i < CALLS; i++) {
-		msg.msg_controllen = sizeof(control);
-		if (recvmsg(rx, &msg, 0) != SIZE)
-			err(1, "recvmsg");
-	}
-	if (samples)
-		sample(samples, begin, instructions(), CALLS);
-}
-
-/* --------------------------------------------------------------------- main */
 
 static void bench_sockets(void)
 {
@@ -88,13 +50,13 @@ int main(void)
 	tun_open();
 	sas_add(0, 1);
 	usleep(100000);
-	rx = make_socket();
+	rx = datagram_socket();
 	if (ipsec_recvptoken_set(rx, true))
 		errx(1, "opt-in");
 
-	receive(rx, 0, 0, NULL);
+	datagrams_receive(rx, 0, 0, NULL);
 	for (i = 0; i < ROUNDS; i++)
-		receive(rx, 0, 0, &one);
+		datagrams_receive(rx, 0, 0, &one);
 
 	sas_add(1, count - 1);
 	sleep(3);	/* xfrm looks at each new SA once, after a second */
@@ -104,11 +66,11 @@ int main(void)
 	/* contexts and paths are all that there ever is for an SA */
 	row_alone("bytes per SA that nobody asks about", 0, "0");
 	for (i = 0; i < ROUNDS; i++)
-		receive(rx, 0, 0, &unused);
+		datagrams_receive(rx, 0, 0, &unused);
 
 	memory_read(&before);
 	for (i = CALLS; i + CALLS <= count; i += CALLS)
-		receive(rx, i, 1, NULL);
+		datagrams_receive(rx, i, 1, NULL);
 	memory_read(&after);
 	stats_read();
 	if (stats[IPSEC_STATS_A_CONTEXTS] < count - 2 * CALLS)
@@ -120,15 +82,15 @@ int main(void)
 	row_alone("bytes per SA in use", each + 2 * table_size(count) / count, "256");
 
 	for (i = 0; i < ROUNDS; i++)
-		receive(rx, (i + 1) * step, 0, &many);
+		datagrams_receive(rx, (i + 1) * step, 0, &many);
 	for (i = 0; i < ROUNDS; i++)
-		receive(rx, i + 1, step, &turns);
+		datagrams_receive(rx, i + 1, step, &turns);
 	close(rx);
-	rx_pktinfo = make_socket();
+	rx_pktinfo = datagram_socket();
 	if (setsockopt(rx_pktinfo, SOL_IP, IP_PKTINFO, &on, sizeof(on)))
 		err(1, "IP_PKTINFO");
 	for (i = 0; i < ROUNDS; i++)
-		receive(rx_pktinfo, (i + 1) * step, 0, &pktinfo);
+		datagrams_receive(rx_pktinfo, (i + 1) * step, 0, &pktinfo);
 
 	row("recvmsg with token, 100,000 SAs, one in use / one", median(&unused), median(&one),
 	    "1.05");

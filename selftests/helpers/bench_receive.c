@@ -10,13 +10,9 @@
  * that does such things the connection is latched. request: IPsec is required of the
  * socket; elsewhere: of another one. Prints one number.
  */
-#include "bench_tun.h"
+#include "bench_flow.h"
 
 #include <ipsec/token.h>
-
-#define BATCH	50
-#define CALLS	2	/* for each sample: TCP acknowledges every other segment */
-#define SIZE	1000
 
 static void early_demux_off(void)
 {
@@ -24,22 +20,6 @@ static void early_demux_off(void)
 
 	if (fd < 0 || write(fd, "0", 1) != 1)
 		err(1, "ip_early_demux");
-}
-
-static uint64_t clock_cost;
-
-/* What the clock itself takes is no part of a sample. */
-static void clock_measure(void)
-{
-	static struct samples samples;
-	unsigned int i;
-
-	for (i = 0; i < ROUNDS; i++) {
-		uint64_t begin = instructions();
-
-		sample(&samples, begin, instructions(), 1);
-	}
-	clock_cost = median(&samples);
 }
 
 static int flow_accept(int listener, struct flow *flow)
@@ -63,52 +43,25 @@ static void require(int fd)
 	ipsec_request_free(request);
 }
 
-static void receive(int fd, struct flow *flow, bool tcp, struct samples *samples)
-{
-	static struct packet packets[BATCH];
-	size_t length[BATCH];
-	char buffer[2 * SIZE];
-	uint64_t begin = 0;
-	unsigned int i;
-
-	for (i = 0; i < BATCH; i++) {
-		if (tcp)
-			length[i] = packet_tcp(&packets[i], flow, TH_ACK, SIZE);
-		else
-			length[i] = packet_udp(&packets[i], flow->peer, flow->spi, SIZE);
-		flow->seq += SIZE;
-	}
-	for (i = 0; i < BATCH; i++) {
-		if (i % CALLS == 0)
-			begin = instructions();
-		if (write(tun, &packets[i], length[i]) < 0 ||
-		    recv(fd, buffer, sizeof(buffer), 0) != SIZE)
-			err(1, "receive");
-		if (samples && i % CALLS == CALLS - 1)
-			sample(samples, begin + clock_cost, instructions(), CALLS);
-	}
-	tun_drain();
-}
-
 static void transmit(int fd, struct flow *flow, struct samples *samples)
 {
-	uint32_t end = flow->ack + BATCH * SIZE;
+	uint32_t end = flow->ack + PACKETS * PACKET_SIZE;
 	unsigned int i, tries;
-	char buffer[SIZE] = {};
+	char buffer[PACKET_SIZE] = {};
 	struct packet packet;
 	uint64_t begin = 0;
 	size_t size;
 
-	for (i = 0; i < BATCH; i++) {
-		if (i % CALLS == 0)
+	for (i = 0; i < PACKETS; i++) {
+		if (i % PACKETS_EACH == 0)
 			begin = instructions();
-		if (send(fd, buffer, SIZE, 0) != SIZE)
+		if (send(fd, buffer, PACKET_SIZE, 0) != PACKET_SIZE)
 			err(1, "send");
 		/* TCP does not let much of it wait at the device */
 		if (tun_tcp(&packet, &size))
 			flow->ack += size;
-		if (samples && i % CALLS == CALLS - 1)
-			sample(samples, begin + clock_cost, instructions(), CALLS);
+		if (i % PACKETS_EACH == PACKETS_EACH - 1)
+			sample_exact(samples, begin, instructions(), PACKETS_EACH);
 	}
 	if (samples && flow->ack != end)
 		errx(1, "not all is sent");
@@ -125,21 +78,21 @@ static void transmit(int fd, struct flow *flow, struct samples *samples)
 
 static void transmit_udp(int fd, struct samples *samples)
 {
-	char buffer[SIZE] = {};
+	char buffer[PACKET_SIZE] = {};
 	struct packet packet;
 	uint64_t begin = 0;
 	unsigned int i;
 
 	tun_drain();
 	/* each makes room for the next, or it would depend on what memory there is */
-	for (i = 0; i < BATCH; i++) {
-		if (i % CALLS == 0)
+	for (i = 0; i < PACKETS; i++) {
+		if (i % PACKETS_EACH == 0)
 			begin = instructions();
-		if (send(fd, buffer, SIZE, 0) != SIZE ||
-		    read(tun, &packet, sizeof(packet)) <= SIZE)
+		if (send(fd, buffer, PACKET_SIZE, 0) != PACKET_SIZE ||
+		    read(tun, &packet, sizeof(packet)) <= PACKET_SIZE)
 			err(1, "send");
-		if (samples && i % CALLS == CALLS - 1)
-			sample(samples, begin + clock_cost, instructions(), CALLS);
+		if (i % PACKETS_EACH == PACKETS_EACH - 1)
+			sample_exact(samples, begin, instructions(), PACKETS_EACH);
 	}
 }
 
@@ -169,7 +122,6 @@ int main(int argc, char **argv)
 	out = !strcmp(argv[1], "send") || !strcmp(argv[1], "udpsend");
 	v6 = argc > 3 && *argv[3] == '6';
 	option = argc > 4 ? argv[4] : "";
-	clock_measure();
 	tun_open();
 	if (!strcmp(option, "nodemux"))
 		early_demux_off();
@@ -207,7 +159,7 @@ int main(int argc, char **argv)
 		else if (out)
 			transmit_udp(fd, to);
 		else
-			receive(fd, &flow, tcp, to);
+			flow_receive(fd, &flow, tcp, to);
 	}
 	printf("%.1f\n", midmean(&samples));
 	/* what is measured next must not find a connection that waits for its end */

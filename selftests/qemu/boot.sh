@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: boot.sh check|demo|bench|shell
+# usage: boot.sh check|demo|bench|bench-scale|shell
 #
 # Boot the guest under TCG (never KVM, so that results do not depend on the
 # machine) and let it do one thing. What the guest says on its second serial
-# port goes to standard output, and for check and bench to $LOG/tests.log; its
+# port goes to standard output, but for demo and shell to $LOG/tests.log, too; its
 # kernel log goes to $LOG/console.log. The exit status is the guest's own, 124
 # when it did not end in TIMEOUT seconds, 125 when it ended without a word.
 #
@@ -19,6 +19,7 @@ here=$(dirname "$(readlink -f "$0")")
 LOG=${LOG:-$BUILD/log}
 TIMEOUT=${TIMEOUT:-900}
 SMP=${SMP:-2}
+[ "$mode" != bench-scale ] || MEM=${MEM:-4G}
 MEM=${MEM:-1G}
 
 mkdir -p "$LOG"
@@ -43,7 +44,7 @@ out=$LOG/out
 rm -rf "$out"
 mkdir -p "$out"
 {
-	for v in TOP BUILD MODULE TESTDIR DURATION CONNECTIONS SEED PARTS; do
+	for v in TOP BUILD MODULE TESTDIR DURATION CONNECTIONS SEED PARTS MOST; do
 		[ -z "${!v:-}" ] || printf '%s=%q\n' $v "${!v}"
 	done
 	echo "MODE=$mode LIST=/out/list"
@@ -62,7 +63,7 @@ accel=tcg,thread=multi
 stream=(-chardev "stdio,id=tests,signal=off")
 limit=(timeout -k 10 --foreground "$TIMEOUT")
 case $mode in
-bench)
+bench | bench-scale)
 	# One guest nanosecond per instruction, nothing at random addresses:
 	# that makes two runs agree.
 	accel="tcg -icount shift=0,sleep=off"
@@ -93,7 +94,7 @@ share out "$out" ""
 
 status=0
 case $mode in
-check | bench)
+check | bench | bench-scale)
 	"${limit[@]}" "${qemu[@]}" </dev/null | tee "$LOG/tests.log"
 	status=${PIPESTATUS[0]}
 	;;
@@ -114,5 +115,5 @@ if [ ! -e "$out/status" ]; then
 	echo "# harness: the guest ended early, see $LOG/console.log" >&2
 	exit 125
 fi
-[ "$mode" != bench ] || [ ! -e "$out/bench.json" ] || cp "$out/bench.json" "$BUILD/"
+[ ! -e "$out/$mode.json" ] || cp "$out/$mode.json" "$BUILD/"
 exit "$(cat "$out/status")"

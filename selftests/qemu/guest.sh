@@ -30,7 +30,7 @@ dmesg -n 7
 
 # shellcheck source=/dev/null # written by boot.sh for this run
 . /out/env
-export TOP BUILD MODULE TESTDIR DURATION CONNECTIONS SEED PARTS OUT=/out
+export TOP BUILD MODULE TESTDIR DURATION CONNECTIONS SEED PARTS MOST OUT=/out
 cd "$TOP" || exit
 
 exec <>/dev/ttyS1 >&0 2>&1
@@ -46,6 +46,9 @@ demo)
 	;;
 bench)
 	setsid -w selftests/bench.sh || status=$?
+	;;
+bench-scale)
+	setsid -w selftests/bench_scale.sh || status=$?
 	;;
 shell)
 	stty sane rows "$ROWS" cols "$COLUMNS"
