@@ -7,7 +7,7 @@
  * the handshake has been completed elsewhere. So what belongs to the same ports
  * and addresses goes one after the other, from when it is judged up to the end
  * of its processing by TCP. That holds for segments that arrive (see
- * segment.c) and for those that come out of a socket's backlog (see
+ * segment_in.c) and for those that come out of a socket's backlog (see
  * backlog.c).
  *
  * Nobody waits here with the spinlock of a socket held.

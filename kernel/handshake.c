@@ -5,7 +5,7 @@
  * That a protected segment arrived proves nothing: TCP may have refused it and
  * taken another one. So the question is put at the very moment at which TCP
  * changes the state of the connection, and it is which segment is being
- * processed right now (see segment.c).
+ * processed right now (see segment_in.c).
  *
  * Whatever does not fit is reported as not known. So is a connection whose
  * handshake had two accepted segments that came under different contexts
