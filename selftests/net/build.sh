@@ -25,7 +25,7 @@ declare -A flags=(
 
 missing=()
 # The first two are for BPF, the others are what the tests call.
-for package in clang libbpf-dev iptables ethtool psmisc; do
+for package in clang libbpf-dev iptables psmisc; do
 	dpkg-query -W -f '${db:Status-Status}\n' $package 2>/dev/null | grep -qx installed ||
 		missing+=("$package")
 done
