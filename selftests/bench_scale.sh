@@ -34,10 +34,10 @@ curves() {
 	first datagram of a process		flat	a process leaves no state
 	first getsockopt of a process		flat	a process leaves no state
 	first token resolved by a process	flat	a process leaves no state
-	bytes: an SA that nobody asks about	1	the SAD is not mirrored
+	bytes: an SA that nobody asks about	8	the SAD is not mirrored
 	bytes: an SA that was used		flat	a context and a path
 	bytes: a connection beyond its socket	128	a record
-	bytes: a process that has a token	1	a process leaves no state
+	bytes: a process that has a token	8	a process leaves no state
 	END
 }
 

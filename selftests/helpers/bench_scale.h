@@ -16,13 +16,17 @@
 
 #define COUNTED	900	/* memory of fewer things is lost in that of others */
 
-/* All that lies ready for the processor counts as used until it is given back. */
+/*
+ * What has just gone is only gone after a while, and all that lies ready for the
+ * processor counts as used until it is given back.
+ */
 static inline void memory_exact(struct memory *memory)
 {
 	glob_t files;
 	size_t i;
 	int fd;
 
+	sleep(3);
 	if (glob("/sys/kernel/slab/{kmalloc-*,radix_tree_node}/shrink", GLOB_BRACE, NULL, &files))
 		errx(1, "no slabs");
 	for (i = 0; i < files.gl_pathc; i++) {

@@ -53,10 +53,8 @@ static void grow(int listener, unsigned int from, unsigned int to)
 	struct memory before, after;
 	double each;
 
-	settle();
 	memory_exact(&before);
 	open_flows(listener, from, to);
-	settle();
 	memory_exact(&after);
 	check_latches(to);
 	if (to - from < COUNTED)

@@ -19,9 +19,11 @@ OPT_IN=$BUILD/selftests/net/opt_in.so
 OPT_IN_LOG=/tmp/opt-in
 LOGS=$OUT/net
 
-# Lines that are results. Where cmsg_*.sh fail they say so of a case.
+# Lines that are results. Where cmsg_*.sh fail they say so of a case; udpgro.sh has them
+# at the end of lines.
 RESULT='^#? *(not )?ok [0-9]|\[ *(OK|FAIL|PASS|SKIP) *\]|^(PASS|FAIL|OK|SKIP)|^ *Case '
-FAILURE='^#? *not ok|\[ *FAIL|^FAIL|^ *Case '
+RESULT+='|^ .* ok$|^failed$'
+FAILURE='^#? *not ok|\[ *FAIL|^FAIL|^ *Case |^failed'
 SKIPPED='# *SKIP|\[ *SKIP|^SKIP'
 
 # unload: sockets of what has ended may go away a little later
