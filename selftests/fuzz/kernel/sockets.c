@@ -340,9 +340,10 @@ static void option_other(struct slot *slot, uint64_t *state)
 /* --------------------------------------------------------------------- traffic */
 
 /* What would leave for elsewhere in clear, and must not, is negotiated. */
-static unsigned int peer_of(const struct sockets *sockets, uint64_t *state)
+static unsigned int peer_of(const struct sockets *sockets, const struct slot *slot,
+			    uint64_t *state)
 {
-	return once_in(state, 8) ? ELSEWHERE : !sockets->host;
+	return once_in(state, slot->required ? 2 : 16) ? ELSEWHERE : !sockets->host;
 }
 
 static void slot_connect(struct sockets *sockets, struct slot *slot, uint64_t *state)
@@ -355,7 +356,7 @@ static void slot_connect(struct sockets *sockets, struct slot *slot, uint64_t *s
 		connect(slot->fd, &nothing, sizeof(nothing));
 		return;
 	}
-	length = address_of(&peer, slot->domain, peer_of(sockets, state), state);
+	length = address_of(&peer, slot->domain, peer_of(sockets, slot, state), state);
 	connect(slot->fd, (struct sockaddr *)&peer, length);
 }
 
@@ -379,7 +380,7 @@ static void slot_send(struct sockets *sockets, struct slot *slot, uint64_t *stat
 {
 	static const char data[3000];
 	struct sockaddr_storage peer;
-	socklen_t length = address_of(&peer, slot->domain, peer_of(sockets, state), state);
+	socklen_t length = address_of(&peer, slot->domain, peer_of(sockets, slot, state), state);
 	size_t size = below(state, once_in(state, 4) ? sizeof(data) : 100);
 
 	if (once_in(state, 2) || slot->type == SOCK_STREAM)
