@@ -32,6 +32,9 @@
 #include "relation.h"
 #include "tcp.h"
 
+/* Between what is refused and what is done so that the next may pass. */
+#define TEND_DELAY	(HZ / 4)
+
 /**
  * struct next - is this the segment that TCP waits for, and would take
  * @skb: the segment
@@ -179,6 +182,12 @@ pass:
 	return IPSEC_VERDICT_PASS;
 }
 
+static bool wants_reset(const struct ipsec_net *in, const struct ipsec_connection *connection)
+{
+	return READ_ONCE(connection->flags) & IPSEC_LATCH_F_RESET &&
+	       ipsec_latch_mode(in, connection) == IPSEC_LATCH_ENFORCE;
+}
+
 static void latch_break(struct ipsec_net *in, struct ipsec_connection *connection,
 			enum ipsec_latch_reason reason)
 {
@@ -186,9 +195,8 @@ static void latch_break(struct ipsec_net *in, struct ipsec_connection *connectio
 		return;
 	WRITE_ONCE(connection->broken, reason);
 	ipsec_count(in, IPSEC_COUNT_LATCH_BROKEN);
-	if (READ_ONCE(connection->flags) & IPSEC_LATCH_F_RESET &&
-	    ipsec_latch_mode(in, connection) == IPSEC_LATCH_ENFORCE)
-		schedule_work(&in->latch_reset);
+	if (wants_reset(in, connection))
+		mod_delayed_work(system_wq, &in->latch_tend, 0);
 }
 
 /* What broke it has mended. */
@@ -219,8 +227,10 @@ enum ipsec_verdict ipsec_latch_refused(struct ipsec_net *in,
 	WRITE_ONCE(connection->reason, reason);
 	WRITE_ONCE(connection->refused, connection->refused + 1);
 	ipsec_count(in, IPSEC_COUNT_LATCH_REFUSED + reason - 1);
-	if (reason >= IPSEC_LATCH_REASON_OUT_CLEAR)
+	if (reason >= IPSEC_LATCH_REASON_OUT_CLEAR) {
 		latch_break(in, connection, reason);
+		schedule_delayed_work(&in->latch_tend, TEND_DELAY);
+	}
 	if (__ratelimit(&in->latch_events))
 		ipsec_event_latch(in, connection, seen);
 	return ipsec_latch_mode(in, connection) == IPSEC_LATCH_REPORT ? IPSEC_VERDICT_PASS :
@@ -530,7 +540,7 @@ static int connection_set_flags(struct ipsec_net *in, struct sock *sk, u32 flags
 		return -EINVAL;
 	ipsec_connection_set_flags(in, connection, flags);
 	if (connection->broken && flags & IPSEC_LATCH_F_RESET)
-		schedule_work(&in->latch_reset);
+		mod_delayed_work(system_wq, &in->latch_tend, 0);
 	return 0;
 }
 
@@ -559,37 +569,62 @@ int ipsec_latch_set(struct sock *sk, u32 flags)
 	return err;
 }
 
-/* Under RCU. Return: a connection to be reset, with a reference on its socket. */
-static struct sock *reset_next(struct ipsec_connection *connection)
+/* Under RCU. Return: a connection that something has to be done for, with a reference. */
+static struct sock *tend_next(const struct ipsec_net *in,
+			      const struct ipsec_connection *connection, bool *reset)
 {
+	u8 broken = READ_ONCE(connection->broken);
 	struct sock *sk = connection->sk;
 
-	if (!READ_ONCE(connection->broken) ||
-	    !(READ_ONCE(connection->flags) & IPSEC_LATCH_F_RESET) ||
-	    inet_sk_state_load(sk) == TCP_CLOSE)
+	*reset = wants_reset(in, connection);
+	if (!broken || inet_sk_state_load(sk) == TCP_CLOSE ||
+	    (!*reset && (broken < IPSEC_LATCH_REASON_OUT_CLEAR ||
+			 !rcu_access_pointer(sk->sk_dst_cache))))
 		return NULL;
 	return refcount_inc_not_zero(&sk->sk_refcnt) ? sk : NULL;
 }
 
-static void latch_reset(struct work_struct *work)
+/*
+ * A socket keeps its route. The kernel looks for another one if policies change, but
+ * not if only SAs come, so one that was found in a gap between them would do without
+ * them for good.
+ */
+static void route_forget(struct sock *sk)
 {
-	struct ipsec_net *in = container_of(work, struct ipsec_net, latch_reset);
+	if (sk->sk_protocol == IPPROTO_TCP) {
+		lock_sock(sk);
+		__sk_dst_reset(sk);
+		release_sock(sk);
+	} else {
+		sk_dst_reset(sk);
+	}
+}
+
+/* What broken latches need and their sockets' locks are needed for. */
+static void latch_tend(struct work_struct *work)
+{
+	struct ipsec_net *in = container_of(to_delayed_work(work), struct ipsec_net, latch_tend);
 	struct ipsec_connection *connection;
 	struct rhashtable_iter iter;
 	struct sock *sk;
+	bool reset;
 
 	rhashtable_walk_enter(&in->connections, &iter);
 	do {
 		rhashtable_walk_start(&iter);
 		sk = NULL;
 		while (!sk && (connection = rhashtable_walk_next(&iter)))
-			sk = IS_ERR(connection) ? NULL : reset_next(connection);
+			sk = IS_ERR(connection) ? NULL : tend_next(in, connection, &reset);
 		rhashtable_walk_stop(&iter);
 		if (!sk)
 			continue;
-		ipsec_count(in, IPSEC_COUNT_LATCH_RESET);
-		/* what this sends does not match the latch either, and is refused */
-		tcp_abort(sk, ECONNRESET);
+		if (reset) {
+			ipsec_count(in, IPSEC_COUNT_LATCH_RESET);
+			/* what this sends does not match the latch either, and is refused */
+			tcp_abort(sk, ECONNRESET);
+		} else {
+			route_forget(sk);
+		}
 		sock_put(sk);
 		cond_resched();
 	} while (connection || sk);
@@ -607,16 +642,16 @@ void ipsec_latch_init_net(struct ipsec_net *in)
 	in->latch_mode = IPSEC_LATCH_ENFORCE;
 	ratelimit_state_init(&in->latch_events, HZ, 10);
 	ratelimit_set_flags(&in->latch_events, RATELIMIT_MSG_ON_RELEASE);
-	INIT_WORK(&in->latch_reset, latch_reset);
+	INIT_DELAYED_WORK(&in->latch_tend, latch_tend);
 }
 
 /**
- * ipsec_latch_exit_net - no more resets in a namespace
+ * ipsec_latch_exit_net - no more is done for latches in a namespace
  * @in: the namespace, dead
  *
  * Context: process context, may sleep.
  */
 void ipsec_latch_exit_net(struct ipsec_net *in)
 {
-	cancel_work_sync(&in->latch_reset);
+	cancel_delayed_work_sync(&in->latch_tend);
 }

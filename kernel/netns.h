@@ -58,7 +58,8 @@ enum ipsec_counter {
  * @latched: connections that are latched
  * @latch_mode: enum ipsec_latch_mode
  * @latch_events: how often to tell of what latches refuse
- * @latch_reset: resets connections whose latch broke and that want it
+ * @latch_tend: resets connections whose latch broke and that want it, and looks after
+ *	the others
  * @held: packets that wait for an identity, oldest first; under @held_lock
  * @held_bytes: the memory that they take; under @held_lock
  * @held_behind: how many of them only wait behind others; under @held_lock
@@ -109,7 +110,7 @@ struct ipsec_net {
 	atomic_t latched;
 	u8 latch_mode;
 	struct ratelimit_state latch_events;
-	struct work_struct latch_reset;
+	struct delayed_work latch_tend;
 	struct list_head held;
 	unsigned int held_bytes;
 	unsigned int held_behind;

@@ -396,7 +396,7 @@ static enum ipsec_verdict datagram_arrives(struct sk_buff *skb, unsigned int off
 }
 
 enum ipsec_verdict ipsec_judge_in4(struct sk_buff *skb, const struct nf_hook_state *state,
-				    enum ipsec_turn turn)
+				   enum ipsec_turn turn)
 {
 	if (ip_hdr(skb)->protocol == IPPROTO_UDP)
 		return datagram_arrives(skb, ip_hdrlen(skb), state, turn);
@@ -447,7 +447,7 @@ static enum ipsec_verdict fragment_arrives(struct sk_buff *skb, unsigned int off
 }
 
 enum ipsec_verdict ipsec_judge_in6(struct sk_buff *skb, const struct nf_hook_state *state,
-				    enum ipsec_turn turn)
+				   enum ipsec_turn turn)
 {
 	unsigned int offset = 0, ah = 0;
 

@@ -92,7 +92,7 @@ static struct sock *sender(const struct sk_buff *skb, const struct nf_hook_state
 }
 
 enum ipsec_verdict ipsec_judge_out4(struct sk_buff *skb, const struct nf_hook_state *state,
-				     enum ipsec_turn turn)
+				    enum ipsec_turn turn)
 {
 	struct sock *sk = sender(skb, state);
 
@@ -103,7 +103,7 @@ enum ipsec_verdict ipsec_judge_out4(struct sk_buff *skb, const struct nf_hook_st
 }
 
 enum ipsec_verdict ipsec_judge_out6(struct sk_buff *skb, const struct nf_hook_state *state,
-				     enum ipsec_turn turn)
+				    enum ipsec_turn turn)
 {
 	struct sock *sk = sender(skb, state);
 

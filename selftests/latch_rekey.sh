@@ -82,6 +82,25 @@ t_alone() {
 	ipsec_down
 }
 
+# With optional policies a route that is looked for meanwhile does without SAs.
+T_GAP=4
+t_gap() {
+	local title="IPv$1, SAs gone for a while"
+
+	ipsec_up esp-gcm "$1" level=use
+	tell "between $LEFT_IP $RIGHT_IP ; open x $2 ; say x"
+	ask count
+	sas delete
+	tell "send x left secret"
+	becomes "latch x" "broken 2 out-clear *" "$title: broken"
+	says "pause 1000 ; count" "ok, out-clear +([0-9]) broken 1" "$title: nothing is sent in clear"
+	sas add
+	says "read x right secret" ok "$title: once they are back, it goes on"
+	says "say x ; latch x" "ok, established 2 out-clear *" "$title: the latch is mended"
+	tell "close x abort"
+	ipsec_down
+}
+
 # What protects no less succeeds, what protects less does not.
 T_QUALITY=2
 t_quality() {
@@ -319,7 +338,7 @@ t_migrate() {
 	ipsec_down
 }
 
-plan $((4 * (T_ALONE + T_LATE + T_FIRST) + 2 * (T_QUALITY + T_MOVE + T_MIGRATE)))
+plan $((4 * (T_ALONE + T_LATE + T_FIRST) + 2 * (T_QUALITY + T_GAP + T_MOVE + T_MIGRATE)))
 latch_net_up
 while read -r family kind role; do
 	t_alone "$family" "$kind" "$role"
@@ -331,6 +350,8 @@ done <<END
 END
 t_quality 4 initiator
 t_quality 6 responder
+t_gap 4 responder
+t_gap 6 initiator
 while read -r family kind role; do
 	t_late "$family" "$kind" "$role"
 	t_first "$family" "$kind" "$role"
