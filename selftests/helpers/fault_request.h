@@ -196,7 +196,8 @@ static inline void before_required(void)
 	forget_news();
 }
 
-static inline int try_connect(void)
+/* A connection of left with right; @by: of whose socket something is required. */
+static inline int connect_required(int by, const char *words)
 {
 	struct sockaddr_in to = address(RIGHT);
 	int listener = socket_of(RIGHT, SOCK_STREAM), ret;
@@ -204,7 +205,7 @@ static inline int try_connect(void)
 	connection[LEFT] = socket_of(LEFT, SOCK_STREAM);
 	if (bind(listener, (struct sockaddr *)&to, sizeof(to)) || listen(listener, 1))
 		err(1, "%s: listener", path_name);
-	ret = require(connection[LEFT], "privacy,integrity");
+	ret = require(by == LEFT ? connection[LEFT] : listener, words);
 	if (!ret && connect(connection[LEFT], (struct sockaddr *)&to, sizeof(to)))
 		ret = -errno;
 	if (!ret) {
@@ -212,6 +213,13 @@ static inline int try_connect(void)
 		ret = connection[RIGHT] < 0 ? -errno : 0;
 	}
 	close(listener);
+	return ret;
+}
+
+static inline int try_connect(void)
+{
+	int ret = connect_required(LEFT, "privacy,integrity");
+
 	return ret ?: status_is(connection[LEFT], IPSEC_REQUEST_MET) ?: connection_works() ?:
 	       connection_tokens();
 }
@@ -219,20 +227,8 @@ static inline int try_connect(void)
 /* What has no record of what is required is not accepted. */
 static inline int try_accept(void)
 {
-	struct sockaddr_in to = address(RIGHT);
-	int listener = socket_of(RIGHT, SOCK_STREAM), ret;
+	int ret = connect_required(RIGHT, "privacy");
 
-	connection[LEFT] = socket_of(LEFT, SOCK_STREAM);
-	if (bind(listener, (struct sockaddr *)&to, sizeof(to)) || listen(listener, 1))
-		err(1, "%s: listener", path_name);
-	ret = require(listener, "privacy");
-	if (!ret && connect(connection[LEFT], (struct sockaddr *)&to, sizeof(to)))
-		ret = -errno;
-	if (!ret) {
-		connection[RIGHT] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-		ret = connection[RIGHT] < 0 ? -errno : 0;
-	}
-	close(listener);
 	return ret ?: required_is(connection[RIGHT], IPSEC_REQUEST_F_PRIVACY) ?:
 	       status_is(connection[RIGHT], IPSEC_REQUEST_MET) ?: connection_works() ?:
 	       connection_tokens();
