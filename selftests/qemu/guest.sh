@@ -39,6 +39,9 @@ stty sane -echo -onlcr
 status=0
 case $MODE in
 check)
+	modprobe -a iptable_mangle ip6table_mangle
+	exec {hooks}< <(exec "$BUILD/selftests/helpers/keep_hooks")
+	read -r -u "$hooks" || echo "# harness: without hooks of netfilter's"
 	selftests/qemu/guest-run.sh "$LIST" || status=$?
 	;;
 demo)
