@@ -14,8 +14,8 @@
 
 MOST=${MOST:-100000}	# SAs, connections, and ten times as many as processes
 
-# What a curve must be: nowhere higher than FLAT times where it begins, or than a number. Of the others the design says that there is something
-# to do for each.
+# What a curve must be: nowhere higher than FLAT times where it begins, or than a number.
+# Of the others the design says that there is something to do for each.
 FLAT=1.05
 curves() {
 	tr -s '\t' <<-END
