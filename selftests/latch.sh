@@ -56,16 +56,21 @@ tell() {
 	[ -z "${answer//@(ok|, )/}" ] || { not_ok "$*"; diag "$answer"; }
 }
 
+# answered PATTERN TEXT: a test of its own
+answered() {
+	# shellcheck disable=SC2053 # a pattern
+	if [[ $answer == $1 ]]; then
+		ok "$2"
+	else
+		not_ok "$2"
+		diag "got:    $answer" "wanted: $1"
+	fi
+}
+
 # says COMMANDS PATTERN TEXT: a test of its own
 says() {
 	ask "$1"
-	# shellcheck disable=SC2053 # a pattern
-	if [[ $answer == $2 ]]; then
-		ok "$3"
-	else
-		not_ok "$3"
-		diag "got:    $answer" "wanted: $2"
-	fi
+	answered "$2" "$3"
 }
 
 # becomes COMMANDS PATTERN TEXT: the same, before long
@@ -78,7 +83,7 @@ becomes() {
 		[[ $answer == $2 ]] && break
 		sleep 0.1
 	done
-	says "$1" "$2" "$3"
+	answered "$2" "$3"
 }
 
 # evil_up: it can send under SAs of its own, which left has but does not use
