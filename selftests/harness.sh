@@ -40,7 +40,7 @@ complains() {
 	refused "kernel log: $1" kernel_log "$1"
 }
 
-plan 44
+plan 46
 
 report=$(selftests/qemu/check.sh 2>&1)
 is $? 1 "the run fails"
@@ -91,12 +91,21 @@ complains "BUG: KCSAN: data-race in ipsec_token_put / ipsec_token_get"
 race() {
 	cat <<-END
 	BUG: KCSAN: data-race in __skb_recv_udp / __udp_enqueue_schedule_skb
-	 __skb_recv_udp+0x84/0x290$1
+	write to 0xffff88807d61dcd8 of 8 bytes by interrupt on cpu 0:
+	 __udp_enqueue_schedule_skb+0x84/0x290
+	 $1
+	 ipsec_hook_in4+0x174/0x5f0 [ipsec_token]
+	read to 0xffff88807d61dcd8 of 8 bytes by task 212 on cpu 3:
+	 __skb_recv_udp+0x84/0x290$2
 	==================================================================
 	END
 }
-refused "kernel log: a data race of a module's" kernel_log "$(race " [ipsec_token]")"
-check "kernel log: a data race of the kernel with itself" kernel_log "$(race)"
+continued="ipsec_hook_continue+0x14a/0x1b0 [ipsec_token]"
+refused "kernel log: a data race under a module" kernel_log "$(race)"
+refused "kernel log: a data race of a module's" kernel_log "$(race "$continued" " [ipsec_token]")"
+check "kernel log: a data race of the kernel with itself" kernel_log "$(race "$continued")"
+check "kernel log: a data race in an interrupt" \
+	kernel_log "$(race "asm_sysvec_apic_timer_interrupt+0x1b/0x20")"
 complains "unregister_netdevice: waiting for veth to become free. Usage count = 1"
 
 finish

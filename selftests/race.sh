@@ -56,7 +56,11 @@ for ((i = 0; i < 100; i++)); do
 	[ "$(left_over left)$(left_over right)" != 0000000000 ] || break
 	sleep 0.2
 done
-is "$(left_over left) $(left_over right)" "00000 00000" "nothing is left"
+left_overs="$(left_over left) $(left_over right)"
+is "$left_overs" "00000 00000" "nothing is left"
+[ "$left_overs" = "00000 00000" ] || for host in left right; do
+	diag "$host" "$($host ss -Hane)" "$($host "$TOOL" latch list)" "$($host "$TOOL" stats)"
+done
 for ((i = 0; i < 100; i++)); do
 	! rmmod ipsec_token 2>/dev/null || break
 	sleep 0.1

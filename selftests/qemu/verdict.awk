@@ -139,12 +139,21 @@ console {
 console && /^harness: begin / { where = $3; reported = 0; next }
 console && /^harness: end / { where = "between tests"; reported = 0; next }
 
-# A report of KCSAN ends with a line of "=". Races of the kernel with itself are
-# not held against a module: all the rest is built into the kernel, and frames
-# of a module name it in brackets.
+# A report of KCSAN ends with a line of "=" and has two stacks. Races of the kernel with
+# itself are not held against a module: all the rest is built into the kernel, and
+# frames of a module name it in brackets. Nor is it the module's that is on the stack
+# because it was interrupted, or has let a packet go on its way.
 console && /BUG: KCSAN: / {
 	race = $0
 	race_is_ours = 0
+	next
+}
+console && race != "" && / by (task|interrupt)/ {
+	elsewhere = 0
+	next
+}
+console && race != "" && /asm_[a-z_]*(interrupt|sysvec)|ipsec_hook_continue\+/ {
+	elsewhere = 1
 	next
 }
 console && race != "" && /^====/ {
@@ -156,7 +165,7 @@ console && race != "" && /^====/ {
 	next
 }
 console && race != "" {
-	if (/\+0x[0-9a-f]+\/0x[0-9a-f]+ \[[a-z]/)
+	if (!elsewhere && /\+0x[0-9a-f]+\/0x[0-9a-f]+ \[[a-z]/)
 		race_is_ours = 1
 	next
 }
