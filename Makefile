@@ -36,6 +36,7 @@ help:
 	@echo 'make check-long   those tests that take too long for that'
 	@echo 'make check-debug  the same on a kernel full of checks, built first: FLAVOUR=kcsan'
 	@echo 'make check-debug-ci  those of them that continuous integration has the time for'
+	@echo 'make check-coverage  all tests on a kernel that counts which branches they take'
 	@echo 'make check-race   all at once, in disorder, on that kernel; DURATION=600 seconds'
 	@echo "make check-net    the kernel's own network tests without the module, with it, and with"
 	@echo '                  tokens asked for: the same must come of them'
@@ -200,6 +201,14 @@ check-debug: packages
 		KDIR=$$dir/build KERNEL=$$dir/bzImage GUESTMODULES=$$dir/lib/modules \
 		LOG=$(or $(LOG),$(BUILD)/log-$(or $(FLAVOUR),kasan)) \
 		MEM=$(or $(MEM),2G) PATIENCE=$(or $(PATIENCE),6) LONG=$(or $(LONG),all)
+
+# A branch that no test takes is named in selftests/coverage.named, with the reason.
+check-coverage:
+	+@status=0; log=$(or $(LOG),$(BUILD)/log-gcov); \
+	$(MAKE) --no-print-directory check-debug FLAVOUR=gcov LOG="$$log" MEM=$(or $(MEM),1G) \
+		PATIENCE=$(or $(PATIENCE),2) || status=$$?; \
+	MODULE=$$(ls -d $(BUILD)/module-*-gcov)/ipsec_token.ko selftests/coverage.sh "$$log" && \
+	exit $$status
 
 check-net: packages $(BUILD)/selftests/net/opt_in.so
 	@selftests/net/build.sh $(BUILD)/net-selftests

@@ -27,6 +27,7 @@ wrong_order|WARNING: possible circular locking dependency detected
 use_after_free|BUG: KASAN: use-after-free in use_after_free" ;;
 kcsan)	mistakes="revive|refcount_t: addition on 0; use-after-free.
 race|BUG: KCSAN: data-race in count_work / count_work" ;;
+*)	mistakes="revive|refcount_t: addition on 0; use-after-free." ;;
 esac
 
 plan $(($(wc -l <<<"$mistakes") + 2))

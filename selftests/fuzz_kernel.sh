@@ -8,7 +8,7 @@
 # shellcheck source=lib.sh
 . selftests/lib.sh
 
-DURATION=${DURATION:-60}
+DURATION=${DURATION:-600}
 SEED=${SEED:-$SRANDOM}
 SPEC=Documentation/netlink/specs/ipsec_token.yaml
 

@@ -601,6 +601,7 @@ static void test_users(void)
 static ipsec_ptoken_t datagram_token(void)
 {
 	struct sockaddr_in right = address("10.0.0.2", 0);
+	struct timeval timeout = { .tv_sec = 1 };
 	socklen_t len = sizeof(right);
 	char control[IPSEC_PTOKEN_CMSG_SPACE], data[10] = "";
 	struct iovec iov = { data, sizeof(data) };
@@ -609,20 +610,26 @@ static ipsec_ptoken_t datagram_token(void)
 		.msg_control = control, .msg_controllen = sizeof(control),
 	};
 	ipsec_ptoken_t ptoken;
-	int tx, rx;
+	int tx, rx, i;
 
 	enter(RIGHT);
 	rx = socket(AF_INET, SOCK_DGRAM, 0);
 	if (bind(rx, (struct sockaddr *)&right, len) ||
+	    setsockopt(rx, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) ||
 	    getsockname(rx, (struct sockaddr *)&right, &len) ||
 	    ipsec_recvptoken_set(rx, true))
 		err(1, "rx");
 	enter(LEFT);
 	tx = socket(AF_INET, SOCK_DGRAM, 0);
-	if (sendto(tx, data, sizeof(data), 0, (struct sockaddr *)&right, len) < 0)
-		err(1, "tx");
+	/* one that was overtaken by many of others is refused as a replay */
+	for (i = 0; i < 30; i++) {
+		if (sendto(tx, data, sizeof(data), 0, (struct sockaddr *)&right, len) < 0)
+			err(1, "tx");
+		if (recvmsg(rx, &msg, 0) >= 0)
+			break;
+	}
 	close(tx);
-	if (recvmsg(rx, &msg, 0) < 0 || ipsec_ptoken_from_msg(&msg, &ptoken))
+	if (i == 30 || ipsec_ptoken_from_msg(&msg, &ptoken))
 		err(1, "rx");
 	return ptoken;
 }

@@ -190,14 +190,21 @@ static void judge_answer(const struct worker *worker, const struct message *mess
 		problem(worker, "%s: nobody was allowed to", message->op->name);
 }
 
+#define UNBINDS		16	/* tries: most of them are of another SA, or faulty */
+
 /* What can be asked for with success only after another request, and soon. */
 static const char *follows(const struct message *message, const struct answer *answer,
-			   bool negotiated)
+			   bool negotiated, unsigned int *unbinds)
 {
 	if (answer->received && !answer->error && !message->wild &&
 	    !strcmp(message->op->name, "identity-bind"))
-		return "identity-unbind";
-	return negotiated ? "request-result" : NULL;
+		*unbinds = UNBINDS;
+	if (negotiated)
+		return "request-result";
+	if (!*unbinds)
+		return NULL;
+	--*unbinds;
+	return "identity-unbind";
 }
 
 enum where { AT_LEFT, AT_RIGHT, NOBODY_AT_RIGHT, ELSEWHERE };
@@ -215,6 +222,7 @@ static void ask(struct worker *worker, enum where where)
 	struct message *message = malloc(sizeof(*message));
 	struct mnl_socket *nl = NULL;
 	struct known known = { .cgroup_fd = -1 };
+	unsigned int unbinds = 0;
 	const char *op = NULL;
 	struct answer answer;
 	uint64_t state, last;
@@ -248,7 +256,7 @@ static void ask(struct worker *worker, enum where where)
 			continue;
 		last = known.negotiation;
 		answer = answer_read(nl, family, &known);
-		op = follows(message, &answer, known.negotiation != last);
+		op = follows(message, &answer, known.negotiation != last, &unbinds);
 		if (family)
 			judge_answer(worker, message, &answer, where == NOBODY_AT_RIGHT);
 		if (answer.error == ENOENT)
@@ -442,7 +450,7 @@ static void change(struct worker *worker)
 			selector++;
 		pair_add();
 		atomic_store(&current_spi, spi);
-		usleep(1000 + below(&state, 50000));
+		usleep(1000 + below(&state, once_in(&state, 8) ? 500000 : 50000));
 		pair_delete(old);
 		atomic_fetch_add(&changes, 1);
 	}
@@ -536,10 +544,12 @@ static bool enough(void)
 	return unloads && busy && news && changes && option_values && option_errors;
 }
 
+#define LONGER		240	/* seconds */
+
 static int fuzz(int seconds)
 {
 	pthread_t ids[IPSEC_ARRAY_SIZE(threads)];
-	time_t end = time(NULL) + seconds, latest = end + 4 * seconds;
+	time_t end = time(NULL) + seconds, latest = end + LONGER;
 	unsigned int i;
 
 	hosts_open();
