@@ -247,8 +247,8 @@ static struct {
 	struct tracepoint *tracepoint;
 	bool registered;
 } probes[] = {
-	{ "inet_sock_set_state", probe_inet_sock_set_state },
 	{ "tcp_destroy_sock", probe_tcp_destroy_sock },
+	{ "inet_sock_set_state", probe_inet_sock_set_state },
 	{ "tcp_probe", probe_tcp_probe },	/* only once there is need */
 };
 
@@ -381,7 +381,7 @@ static void handshake_watch_work(struct work_struct *work)
 	bool in_use = false;
 	int err;
 
-	if (in->watching || READ_ONCE(in->dead))
+	if (in->watching || READ_ONCE(in->dead) || READ_ONCE(closing))
 		return;
 	err = ipsec_segment_watch(in->net);
 	if (err) {
@@ -535,24 +535,36 @@ static void handshakes_abandon(struct ipsec_net *in)
 }
 
 /**
- * ipsec_handshake_init - begin to watch connections being made
+ * ipsec_handshake_init - make ready for watching connections being made
+ *
+ * Comes before all that can begin to watch: a record that is made while nobody sees
+ * sockets go outlives its socket.
  *
  * Context: process context, may sleep. ipsec_netns_init() has been called.
  * Return: 0 or a negative errno.
  */
 int ipsec_handshake_init(void)
 {
-	struct net *net;
 	int err;
 
 	for_each_kernel_tracepoint(probe_find, NULL);
 	err = probe_register(0);
 	if (!err)
 		err = probe_register(1);
-	if (err) {
+	if (err)
 		probes_unregister();
-		return err;
-	}
+	return err;
+}
+
+/**
+ * ipsec_handshake_begin - watch connections being made where there are SAs
+ *
+ * Context: process context, may sleep. ipsec_sa_init() has been called, so that
+ * of SAs that come later it is told.
+ */
+void ipsec_handshake_begin(void)
+{
+	struct net *net;
 
 	down_read(&net_rwsem);
 	for_each_net(net) {
@@ -563,7 +575,19 @@ int ipsec_handshake_init(void)
 			ipsec_handshake_watch(in);
 	}
 	up_read(&net_rwsem);
-	return 0;
+}
+
+/**
+ * ipsec_handshake_closing - does nobody see sockets go any more
+ *
+ * Their records then tell nothing of whether they are still there.
+ *
+ * Context: any.
+ * Return: whether the module is about to go.
+ */
+bool ipsec_handshake_closing(void)
+{
+	return READ_ONCE(closing);
 }
 
 /**
@@ -580,8 +604,14 @@ void ipsec_handshake_exit(void)
 	tracepoint_synchronize_unregister();	/* probes that did not see it */
 
 	down_read(&net_rwsem);
-	for_each_net(net)
-		handshakes_abandon(ipsec_net(net));
+	for_each_net(net) {
+		struct ipsec_net *in = ipsec_net(net);
+
+		/* they make records, and look at the sockets of records */
+		cancel_work_sync(&in->watch);
+		cancel_delayed_work_sync(&in->latch_tend);
+		handshakes_abandon(in);
+	}
 	up_read(&net_rwsem);
 	probes_unregister();
 	cancel_work_sync(&probe_old_work);

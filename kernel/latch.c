@@ -26,6 +26,7 @@
 #include "context.h"
 #include "event.h"
 #include "handle.h"
+#include "handshake.h"
 #include "identity.h"
 #include "latch.h"
 #include "netns.h"
@@ -609,6 +610,8 @@ static void latch_tend(struct work_struct *work)
 	struct sock *sk;
 	bool reset;
 
+	if (ipsec_handshake_closing())
+		return;
 	rhashtable_walk_enter(&in->connections, &iter);
 	do {
 		rhashtable_walk_start(&iter);

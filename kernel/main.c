@@ -31,21 +31,22 @@ static int __init ipsec_token_init(void)
 	err = ipsec_netns_init();
 	if (err)
 		goto exit_require;
-	err = ipsec_netlink_init();
+	err = ipsec_handshake_init();
 	if (err)
 		goto exit_netns;
+	err = ipsec_netlink_init();
+	if (err)
+		goto exit_handshake;
 	err = ipsec_sa_init();
 	if (err)
 		goto exit_netlink;
 	err = ipsec_gro_init();
 	if (err)
 		goto exit_sa;
-	err = ipsec_handshake_init();
-	if (err)
-		goto exit_gro;
+	ipsec_handshake_begin();
 	err = ipsec_udp_init();
 	if (err)
-		goto exit_handshake;
+		goto exit_gro;
 	err = ipsec_sockopt_init();
 	if (err)
 		goto exit_udp;
@@ -53,14 +54,14 @@ static int __init ipsec_token_init(void)
 
 exit_udp:
 	ipsec_udp_exit();
-exit_handshake:
-	ipsec_handshake_exit();
 exit_gro:
 	ipsec_gro_exit();
 exit_sa:
 	ipsec_sa_exit();
 exit_netlink:
 	ipsec_netlink_exit();
+exit_handshake:
+	ipsec_handshake_exit();
 exit_netns:
 	ipsec_netns_exit();
 	rcu_barrier();
@@ -73,11 +74,11 @@ static void __exit ipsec_token_exit(void)
 {
 	ipsec_sockopt_exit();
 	ipsec_udp_exit();
-	ipsec_handshake_exit();
 	ipsec_gro_exit();
 	ipsec_sa_exit();
 	ipsec_netlink_exit();
 	ipsec_request_cgroup_exit();
+	ipsec_handshake_exit();
 	ipsec_netns_exit();
 	ipsec_require_exit();
 	rcu_barrier();	/* for what is freed by functions of ours */
