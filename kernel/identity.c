@@ -218,8 +218,6 @@ static int bind_check(struct ipsec_net *in, struct xfrm_state *const *x, unsigne
 	const struct ipsec_binding *binding;
 	unsigned int i;
 
-	if (in->dead)
-		return -ENETDOWN;
 	if (atomic_read(&in->bindings.nelems) + count > max_bindings) {
 		NL_SET_ERR_MSG(extack, "too many SAs with an identity (parameter max_bindings)");
 		return -ENOSPC;
