@@ -11,7 +11,8 @@
  *	say NAME		data each way
  *	send NAME left|right TEXT	by that host
  *	read NAME left|right TEXT	wait until that has come: ok, or what did
- *	got NAME		what left has to read: text, "nothing", "end" or an error
+ *	got NAME [right]	what left, or right, has to read: text, "nothing", "end" or
+ *				an error
  *	wait NAME		until there is something of the kind
  *	inject NAME evil|clear WHAT [HOW]	a segment to left, in the name of
  *				right. WHAT is data, rst, fin, seq or sum (data
@@ -210,7 +211,8 @@ COMMAND(do_say)
 COMMAND(do_got)
 {
 	char got[256] = "";
-	ssize_t ret = recv(link->fd[LEFT], got, sizeof(got) - 1, MSG_DONTWAIT);
+	int fd = link->fd[*arg[2] ? host_of(arg[2]) : LEFT];
+	ssize_t ret = recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT);
 
 	if (ret > 0)
 		answer(got);

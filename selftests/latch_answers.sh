@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Under what a latched connection may be answered: SAs of the two directions need not be
+# each other's mirror, but they must lead to the same peer and protect no less. Right
+# connects to left, which receives under the one kind and would answer under the other.
+
+# shellcheck source=latch.sh
+. selftests/latch.sh
+
+# way rl|lr KIND [LEFT RIGHT]: SAs and policies of one direction, on both hosts. The
+# addresses are those of a tunnel, if not the hosts' own.
+way() {
+	local IPSEC_KIND=$2 IPSEC_LEFT=${3:-$LEFT_IP} IPSEC_RIGHT=${4:-$RIGHT_IP}
+	local from=left to=right
+
+	[ "$1" = lr ] || from=right to=left
+	{ ipsec_sas add "$1"; ipsec_policy out "$1"; } | $from $IP -batch -
+	{ ipsec_sas add "$1"; ipsec_policy in "$1"; } | $to $IP -batch -
+}
+
+T_CASE=3
+# case_of FAMILY RECEIVED SENT PASSES WHAT [REQID LEFT RIGHT]
+case_of() {
+	local title="IPv$1, $2 answered under $3, $5"
+
+	ipsec_up none "$1"
+	way rl "$2"
+	IPSEC_REQID=${6:-1} way lr "$3" "${7:-}" "${8:-}"
+	tell "mode enforce ; between $LEFT_IP $RIGHT_IP ; open x responder"
+	ask count
+	tell "send x left answer"
+	if [ "$4" = yes ]; then
+		says "read x right answer" ok "$title: it has come"
+		says "latch x" "established 2 - 0 same" "$title: the latch holds"
+		says count none "$title: none is refused"
+	else
+		becomes "latch x" "broken 2 out-context +([0-9]) same" "$title: it is broken"
+		says "got x right" nothing "$title: nothing has come"
+		says count "out-context +([0-9]) broken 1" "$title: refused"
+	fi
+	tell "close x abort"
+	IPSEC_KIND=any ipsec_down
+}
+
+cases() {
+	local outer=10.0.0.
+
+	[ "$1" = 4 ] || outer=fd00::
+	case_of "$1" esp-gcm esp-gcm yes "the mirror"
+	case_of "$1" esp-gcm esp-gcm yes "of another reqid" 77
+	case_of "$1" esp-null esp-gcm yes "which protects more"
+	case_of "$1" esp-gcm esp-null no "in which nothing is private"
+	case_of "$1" esp-gcm esp-bare no "which anybody can forge"
+	case_of "$1" ah-esp esp-gcm no "without the AH"
+	case_of "$1" esp-null ah no "another protocol"
+	case_of "$1" esp-gcm tunnel no "another mode"
+	case_of "$1" tunnel tunnel yes "of another reqid" 77
+	case_of "$1" tunnel tunnel no "to another peer" 1 "" ${outer}33
+	case_of "$1" tunnel tunnel no "from another address" 1 ${outer}34
+}
+T_CASES=11
+
+# other_ends FAMILY: what tunnels can have for an end as well
+other_ends() {
+	local outer=10.0.0. prefix=24
+
+	[ "$1" = 4 ] || outer=fd00:: prefix=64
+	left $IP addr add ${outer}34/$prefix dev veth
+	right $IP addr add ${outer}33/$prefix dev veth
+	left $IP neigh replace ${outer}33 lladdr 02:00:00:00:00:02 dev veth nud permanent
+	right $IP neigh replace ${outer}34 lladdr 02:00:00:00:00:01 dev veth nud permanent
+}
+
+plan $((2 * T_CASES * T_CASE))
+latch_net_up
+for family in 4 6; do
+	other_ends $family
+	cases $family
+done
+finish
