@@ -176,6 +176,7 @@ static struct ipsec_context *context_find(struct ipsec_net *in,
 	return rhashtable_lookup(&in->context_keys, &key, context_params);
 }
 
+/* One that is known stays known. */
 static void context_set_identity(struct ipsec_context *context,
 				 struct ipsec_identity *identity)
 {
@@ -183,7 +184,7 @@ static void context_set_identity(struct ipsec_context *context,
 
 	if (identity == old)
 		return;
-	WRITE_ONCE(context->identity, identity ? ipsec_identity_get(identity) : NULL);
+	WRITE_ONCE(context->identity, ipsec_identity_get(identity));
 	ipsec_identity_put(old);	/* readers have a grace period */
 }
 

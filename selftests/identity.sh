@@ -5,10 +5,11 @@
 
 . selftests/lib.sh
 
-RESULTS=31	# of helpers/identity.c
+RESULTS=35	# of helpers/identity.c
 
 plan $((2 * (RESULTS + 1)))
 for family in 4 6; do
+	spi=0x4000
 	net_up
 	ipsec_up esp-gcm $family
 	coproc "$HELPERS/identity" $family "$LEFT_IP" "$RIGHT_IP"
@@ -23,6 +24,17 @@ for family in 4 6; do
 			# under any, where there are many.
 			sleep 1.1
 			ipsec_rekey ;;
+		"do bundles")
+			# beside older ones, which are not used
+			spi=$((spi + 0x1000))
+			ipsec_down
+			ipsec_up ah-esp $family spi=$spi
+			spi=$((spi + 0x1000))
+			IPSEC_SPI=$spi
+			sleep 1.1
+			for host in left right; do
+				{ ipsec_sas add lr; ipsec_sas add rl; } | $host $IP -batch -
+			done ;;
 		"do flush")
 			for host in left right; do
 				$host $IP xfrm state flush

@@ -4,6 +4,7 @@
 # Under what a latched connection may be answered: SAs of the two directions need not be
 # each other's mirror, but they must lead to the same peer and protect no less. Right
 # connects to left, which receives under the one kind and would answer under the other.
+# And under what the peer may not go on, whoever says that it is the peer.
 
 # shellcheck source=latch.sh
 . selftests/latch.sh
@@ -17,6 +18,27 @@ way() {
 	[ "$1" = lr ] || from=right to=left
 	{ ipsec_sas add "$1"; ipsec_policy out "$1"; } | $from $IP -batch -
 	{ ipsec_sas add "$1"; ipsec_policy in "$1"; } | $to $IP -batch -
+}
+
+# rekeyed FAMILY: an agent says that the peer goes on under SAs which protect less
+T_REKEYED=2
+rekeyed() {
+	local title="IPv$1, of the same lineage, but anybody can forge it" host
+
+	ipsec_up esp-cbc "$1"
+	tell "mode enforce ; between $LEFT_IP $RIGHT_IP ; bind $IPSEC_SPI a1 4711"
+	tell "open x responder ; say x"
+	ask count
+	IPSEC_KIND=esp-bare IPSEC_SPI=0x2000
+	for host in left right; do
+		ipsec_sas add rl | $host $IP -batch -
+	done
+	ipsec_sas add lr | left $IP -batch -
+	tell "bind $IPSEC_SPI a1 4711 ; send x right evil"
+	becomes "latch x" "* in-context +([0-9]) *" "$title: it is refused"
+	says "got x" nothing "$title: nothing of it is delivered"
+	tell "close x abort"
+	ipsec_down
 }
 
 T_CASE=3
@@ -58,8 +80,9 @@ cases() {
 	case_of "$1" tunnel tunnel yes "of another reqid" 77
 	case_of "$1" tunnel tunnel no "to another peer" 1 "" ${outer}33
 	case_of "$1" tunnel tunnel no "from another address" 1 ${outer}34
+	rekeyed "$1"
 }
-T_CASES=11
+T_CASES=$((11 * T_CASE + T_REKEYED))
 
 # other_ends FAMILY: what tunnels can have for an end as well
 other_ends() {
@@ -72,7 +95,7 @@ other_ends() {
 	right $IP neigh replace ${outer}34 lladdr 02:00:00:00:00:01 dev veth nud permanent
 }
 
-plan $((2 * T_CASES * T_CASE))
+plan $((2 * T_CASES))
 latch_net_up
 for family in 4 6; do
 	other_ends $family

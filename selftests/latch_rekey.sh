@@ -38,7 +38,7 @@ variant() {
 }
 
 # Where no agent speaks, SAs succeed each other if they look the same.
-T_ALONE=11
+T_ALONE=12
 t_alone() {
 	local title="IPv$1, $2, no agent" token older
 
@@ -70,6 +70,8 @@ t_alone() {
 	says "got x ; count" "nothing, in-context 1" "$title: another mode is refused"
 	variant kind=untrusted
 	says "got x ; count" "nothing, in-context 1" "$title: a weak algorithm is refused"
+	variant kind=weak-auth
+	says "got x ; count" "nothing, in-context 1" "$title: one that is forged more easily, too"
 	says "say x" ok "$title: the connection lives on"
 	ipsec_rekey
 	ipsec_expire

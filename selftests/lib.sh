@@ -218,6 +218,8 @@ ipsec_algorithms() {
 	esp-cbc/esp)	ipsec_enc "cbc(aes)" "$3" 32 && ipsec_auth "$3" ;;
 	esp-null/esp)	echo -n 'enc ecb(cipher_null) "" ' && ipsec_auth "$3" ;;
 	esp-bare/esp)	ipsec_enc "cbc(aes)" "$3" 32 && echo ;;
+	weak-auth/esp)	ipsec_enc "cbc(aes)" "$3" 32 && echo -n "auth-trunc hmac(md5) " &&
+			ipsec_key $(($3 + 0x10000)) 16 && echo " 96" ;;
 	untrusted/esp)	ipsec_enc "cbc(des3_ede)" "$3" 24 && ipsec_auth "$3" ;;
 	*)		echo -n "aead rfc4106(gcm(aes)) " && ipsec_key "$3" 20 && echo " 128" ;;
 	esac

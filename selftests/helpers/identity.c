@@ -85,11 +85,12 @@ struct identity {
 	const char *name;
 };
 
-static void put_sa(struct nlmsghdr *nlh, const struct sockaddr_storage *to, uint32_t spi)
+static void put_sa(struct nlmsghdr *nlh, uint8_t satype, const struct sockaddr_storage *to,
+		   uint32_t spi)
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, IPSEC_A_SA);
 
-	mnl_attr_put_u8(nlh, IPSEC_SA_REF_A_SATYPE, SADB_SATYPE_ESP);
+	mnl_attr_put_u8(nlh, IPSEC_SA_REF_A_SATYPE, satype);
 	if (to->ss_family == AF_INET)
 		mnl_attr_put(nlh, IPSEC_SA_REF_A_DESTINATION, 4,
 			     &((const struct sockaddr_in *)to)->sin_addr);
@@ -150,8 +151,8 @@ static int bind_pair(uint32_t spi, const struct identity *identity)
 
 	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_IDENTITY_BIND, NLM_F_ACK);
 	put_identity(nlh, identity);
-	put_sa(nlh, &right, spi + 1);
-	put_sa(nlh, &left, spi + 2);
+	put_sa(nlh, SADB_SATYPE_ESP, &right, spi + 1);
+	put_sa(nlh, SADB_SATYPE_ESP, &left, spi + 2);
 	return talk(nlh);
 }
 
@@ -161,8 +162,20 @@ static int unbind_pair(uint32_t spi)
 	struct nlmsghdr *nlh;
 
 	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_IDENTITY_UNBIND, NLM_F_ACK);
-	put_sa(nlh, &right, spi + 1);
-	put_sa(nlh, &left, spi + 2);
+	put_sa(nlh, SADB_SATYPE_ESP, &right, spi + 1);
+	put_sa(nlh, SADB_SATYPE_ESP, &left, spi + 2);
+	return talk(nlh);
+}
+
+/* One SA from left to right, see ipsec_spi(). */
+static int bind_one(uint8_t satype, uint32_t spi, const struct identity *identity)
+{
+	_Alignas(8) char buf[4096];
+	struct nlmsghdr *nlh;
+
+	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_IDENTITY_BIND, NLM_F_ACK);
+	put_identity(nlh, identity);
+	put_sa(nlh, satype, &right, spi + (satype == SADB_SATYPE_AH ? 0x11 : 1));
 	return talk(nlh);
 }
 
@@ -371,6 +384,20 @@ int main(int argc, char **argv)
 	       ipsec_itoken_method(itoken) == IPSEC_AUTH_NONE &&
 	       !ipsec_itoken_equal(itoken, itoken), "one not authenticated equals nobody");
 	ipsec_itoken_free(itoken);
+
+	/* A datagram is somebody's if all SAs are that it came under. */
+	request("bundles");		/* 0x5000 and 0x6000: AH and ESP */
+	first = receive();
+	result(!bind_one(SADB_SATYPE_AH, 0x6000, &alice) && is_nobody(first) &&
+	       is_nobody(receive()), "under AH that is bound and ESP that is not, it is nobody");
+	result(!bind_one(SADB_SATYPE_ESP, 0x6000, &bob) && is_nobody(first) &&
+	       is_nobody(receive()), "under AH of the one and ESP of the other, it is nobody");
+	request("bundles");		/* 0x7000 and 0x8000 */
+	first = receive();
+	result(!bind_one(SADB_SATYPE_ESP, 0x8000, &alice) && is_nobody(first) &&
+	       is_nobody(receive()), "under ESP that is bound and AH that is not, it is nobody");
+	result(!bind_one(SADB_SATYPE_AH, 0x8000, &alice) && is(receive(), &alice),
+	       "under two SAs of the same peer, it is his");
 
 	/* The SAs go, and with them their bindings. */
 	request("flush");
