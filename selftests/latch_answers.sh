@@ -42,12 +42,13 @@ rekeyed() {
 }
 
 T_CASE=3
-# case_of FAMILY RECEIVED SENT PASSES WHAT [REQID LEFT RIGHT]
+# case_of FAMILY RECEIVED SENT PASSES WHAT [REQID LEFT RIGHT [LEFT RIGHT]]: addresses
+# are those of the SAs of what is sent, and of what is received
 case_of() {
 	local title="IPv$1, $2 answered under $3, $5"
 
 	ipsec_up none "$1"
-	way rl "$2"
+	way rl "$2" "${9:-}" "${10:-}"
 	IPSEC_REQID=${6:-1} way lr "$3" "${7:-}" "${8:-}"
 	tell "mode enforce ; between $LEFT_IP $RIGHT_IP ; open x responder"
 	ask count
@@ -78,21 +79,29 @@ cases() {
 	case_of "$1" esp-null ah no "another protocol"
 	case_of "$1" esp-gcm tunnel no "another mode"
 	case_of "$1" tunnel tunnel yes "of another reqid" 77
-	case_of "$1" tunnel tunnel no "to another peer" 1 "" ${outer}33
-	case_of "$1" tunnel tunnel no "from another address" 1 ${outer}34
+	case_of "$1" tunnel tunnel no "which ends elsewhere" 1 "" ${outer}33
+	case_of "$1" tunnel tunnel no "which begins elsewhere" 1 ${outer}34
+	set -- "$1" ${outer}34 ${outer}33 ${outer}36 ${outer}35
+	case_of "$1" tunnel tunnel yes "with ends of their own" 1 "$2" "$3" "$2" "$3"
+	case_of "$1" tunnel tunnel no "to another peer" 1 "$2" "$5" "$2" "$3"
+	case_of "$1" tunnel tunnel no "from another address" 1 "$4" "$3" "$2" "$3"
 	rekeyed "$1"
 }
-T_CASES=$((11 * T_CASE + T_REKEYED))
+T_CASES=$((14 * T_CASE + T_REKEYED))
 
 # other_ends FAMILY: what tunnels can have for an end as well
 other_ends() {
-	local outer=10.0.0. prefix=24
+	local outer=10.0.0. prefix=24 end
 
 	[ "$1" = 4 ] || outer=fd00:: prefix=64
-	left $IP addr add ${outer}34/$prefix dev veth
-	right $IP addr add ${outer}33/$prefix dev veth
-	left $IP neigh replace ${outer}33 lladdr 02:00:00:00:00:02 dev veth nud permanent
-	right $IP neigh replace ${outer}34 lladdr 02:00:00:00:00:01 dev veth nud permanent
+	for end in 34 36; do
+		left $IP addr add $outer$end/$prefix dev veth
+		right $IP neigh replace $outer$end lladdr 02:00:00:00:00:01 dev veth nud permanent
+	done
+	for end in 33 35; do
+		right $IP addr add $outer$end/$prefix dev veth
+		left $IP neigh replace $outer$end lladdr 02:00:00:00:00:02 dev veth nud permanent
+	done
 }
 
 plan $((2 * T_CASES))
