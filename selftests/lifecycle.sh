@@ -183,6 +183,7 @@ t_loop() {
 	ipsec_up tunnel 6 spi=0x2000
 	coproc TRAFFIC { exec nice -n 19 "$HELPERS/traffic"; }
 	exec {to}>&"${TRAFFIC[1]}" {from}<&"${TRAFFIC[0]}"
+	read -r -t 120 -u "$from"
 	for ((i = 0; i < ROUNDS; i++)); do
 		load || break
 		sleep 0.$((i % 4))

@@ -38,6 +38,7 @@ modprobe_off
 # What asks and answers here comes first.
 coproc TRAFFIC { exec nice -n 19 "$HELPERS/traffic"; }
 exec {to}>&"${TRAFFIC[1]}" {from}<&"${TRAFFIC[0]}"
+read -r -t 120 -u "$from"
 read -r -a counts < <(nice -n 10 "$HELPERS/turmoil" "$DURATION" "$MODULE")
 diag "turmoil: ${counts[*]}"
 each "SA-changes bindings namespaces lists settings events unloads busy"

@@ -6,8 +6,9 @@
  * Over TCP and UDP and in both directions, between the addresses of lib.sh:
  * data on old connections, new connections all the time, sockets that opt in
  * for a moment, questions over netlink. All of it is protected, so an answer
- * of "clear" is a lie at any moment. Once there is something to read on standard
- * input it stops, and prints how often each of these things has succeeded.
+ * of "clear" is a lie at any moment. It says "ready" when the first of these is there.
+ * Once there is something to read on standard input it stops, and prints how often
+ * each of these things has succeeded.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -269,6 +270,8 @@ int main(void)
 	connection_old(ends[0]);
 	ends[1][0] = ends[0][1];
 	ends[1][1] = ends[0][0];
+	printf("ready\n");
+	fflush(stdout);
 
 	for (i = 0; i < 2; i++) {
 		begin(&ids[n++], stream, (intptr_t)ends[i]);
