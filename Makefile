@@ -187,7 +187,7 @@ check demo bench bench-scale shell: packages
 	+@$(MAKE) --no-print-directory -s all
 	@$(MAKE) --no-print-directory run-$@
 
-# The module with which selftests/fault.sh makes allocations fail.
+# The module with which selftests/fault.sh makes allocations and messages fail.
 fail: module
 	@mkdir -p $(dir $(MODULE))fail
 	@touch $(dir $(MODULE))fail/Makefile

@@ -35,21 +35,22 @@ int ipsec_dump_algorithms(struct sk_buff *skb, struct netlink_callback *cb)
 	u64 trusted = READ_ONCE(in->trusted);
 	unsigned long *index = (unsigned long *)cb->ctx;
 	void *header;
+	int err = 0;
 
 	if (!*index)
 		*index = IPSEC_ALGORITHM_NOT_USED + 1;
 	for (; *index < ipsec_algorithm_count(); (*index)++) {
 		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
 				     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_ALGORITHM_GET);
-		if (!header)
-			break;
-		if (ipsec_describe_algorithm(skb, *index, trusted)) {
-			genlmsg_cancel(skb, header);
+		err = header ? ipsec_describe_algorithm(skb, *index, trusted) : -EMSGSIZE;
+		if (err) {
+			if (header)
+				genlmsg_cancel(skb, header);
 			break;
 		}
 		genlmsg_end(skb, header);
 	}
-	return skb->len;
+	return skb->len ?: err;
 }
 
 /**
@@ -145,12 +146,8 @@ static int dump_connections(struct sk_buff *skb, struct netlink_callback *cb,
 	/* the one that found no room in the last message comes first */
 	connection = rhashtable_walk_peek(iter);
 	for (; connection; connection = rhashtable_walk_next(iter)) {
-		if (IS_ERR(connection)) {
-			if (PTR_ERR(connection) == -EAGAIN)
-				continue;	/* resized: some may come twice */
-			err = PTR_ERR(connection);
-			break;
-		}
+		if (IS_ERR(connection))
+			continue;	/* resized: some may come twice */
 		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
 				     dump_family(cb), NLM_F_MULTI, cmd);
 		err = header ? ipsec_describe_connection(skb, in, connection,

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Memory runs out: each allocation in the module is made to fail, one at a time
-# (helpers/fault.c), and no place in its code that allocates is forgotten.
+# Memory runs out, or room in a message of netlink: each allocation in the module, and
+# all that it puts into a message, is made to fail, one at a time (helpers/fault.c).
+# No place in its code that does either is forgotten.
 
 # shellcheck source=lib.sh
 . selftests/lib.sh
@@ -15,10 +16,13 @@ allocators="__kmalloc|__kmalloc_node_track_caller|kmalloc_trace|kvmalloc_node|km
 allocators+="|kstrdup|__alloc_percpu|__alloc_skb|alloc_workqueue|rhashtable_init|xa_store"
 allocators+="|nf_register_net_hooks|tracepoint_probe_register|genl_register_family"
 
-# allocations: where the module calls what allocates, as the kernel prints it,
-# which is by the address that the call returns to
-allocations() {
-	objdump -dr --no-show-raw-insn "$MODULE" | awk -v "call=\t($allocators)-0x" '
+# What puts something into a message.
+puts="nla_put|nla_put_64bit|genlmsg_put"
+
+# calls NAMES: where the module calls one of these, as the kernel prints it, which is
+# by the address that the call returns to
+calls() {
+	objdump -dr --no-show-raw-insn "$MODULE" | awk -v "call=\t($1)-0x" '
 		/^[0-9a-f]+ <.*>:$/ { base = $1; name = substr($2, 2, length($2) - 3) }
 		called && /^ *[0-9a-f]+:\t[a-z]/ { print name, base, substr($1, 1, length($1) - 1) }
 		{ called = 0 }
@@ -27,6 +31,17 @@ allocations() {
 	while read -r name base address; do
 		printf '%s+0x%x\n' "$name" $((0x$address - 0x$base))
 	done | sort -u
+}
+
+# missed NAMES: which of these places have not failed
+missed() {
+	local wanted
+
+	wanted=$(calls "$1")
+	diag "$(wc -w <<<"$wanted") places that call $1"
+	comm -23 <(echo "${wanted:-none found}") \
+		<(sed 's/^[^ ]* //; s,/.*,,' "$sites" | sort -u) >"$TMPDIR/missed"
+	diag "$(cat "$TMPDIR/missed")"
 }
 
 # trace 0|1: a tracepoint that others use as well takes memory to leave
@@ -45,10 +60,10 @@ ipsec_up esp-gcm 4
 # shellcheck disable=SC2034 # finish reads it
 "$HELPERS/fault" "$MODULE" "$sites" || KTAP_FAILED=1
 diag "$(sort "$sites" | uniq -c)"
-wanted=$(allocations)
-diag "$(wc -w <<<"$wanted") places that allocate"
-is "$(comm -23 <(echo "${wanted:-none found}") <(sed 's/^[^ ]* //; s,/.*,,' "$sites" | sort -u))" \
-	"" "each place that allocates has failed"
+missed "$allocators"
+is "$(cat "$TMPDIR/missed")" "" "each place that allocates has failed"
+missed "$puts"
+is "$(wc -l <"$TMPDIR/missed")" 1 "and each that puts into a message, but that for an SA on a device"
 rmmod fail
 trace 0
 finish

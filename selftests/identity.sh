@@ -5,7 +5,7 @@
 
 . selftests/lib.sh
 
-RESULTS=35	# of helpers/identity.c
+RESULTS=37	# of helpers/identity.c
 
 plan $((2 * (RESULTS + 1)))
 for family in 4 6; do

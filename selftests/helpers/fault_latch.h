@@ -200,6 +200,7 @@ static inline void before_latch_breaks(void)
 	if (connection_open())
 		errx(1, "%s: no connection", path_name);
 	bypass(connection[RIGHT], true);
+	usleep(250000);		/* of more than ten in a second nobody is told */
 	forget_news();
 }
 

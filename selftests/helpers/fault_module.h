@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The module while helpers/fault.c makes its allocations fail: loaded or not, asked
+ * The module while helpers/fault.c makes what it does fail: loaded or not, asked
  * over netlink, and listened to by the host right.
  */
 #ifndef FAULT_MODULE_H

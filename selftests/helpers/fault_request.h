@@ -26,17 +26,37 @@ static inline void requests_close(void)
 	peer = -1;
 }
 
-static inline int require(int fd, const char *words)
+static inline int apply(struct ipsec_request *request, int fd, const char *words, int patience)
 {
-	struct ipsec_request *request = NULL;
 	int ret;
 
-	if (ipsec_request_new(&request) || ipsec_request_set_words(request, words) ||
-	    ipsec_request_set_timeout(request, PATIENCE))
+	if (ipsec_request_set_words(request, words) ||
+	    ipsec_request_set_timeout(request, patience))
 		errx(1, "%s: request", path_name);
 	ret = ipsec_request_apply(request, fd);
 	ipsec_request_free(request);
 	return ret;
+}
+
+static inline int require(int fd, const char *words)
+{
+	struct ipsec_request *request = NULL;
+
+	if (ipsec_request_new(&request))
+		errx(1, "%s: request", path_name);
+	return apply(request, fd, words, PATIENCE);
+}
+
+/* The same, and who it is and how that is known. */
+static inline int require_of_peer(int fd, const char *words, int patience)
+{
+	struct ipsec_request *request = NULL;
+
+	if (ipsec_request_new(&request) ||
+	    ipsec_request_set_methods(request, 1 << IPSEC_AUTH_PKIX_INLINE) ||
+	    ipsec_request_set_peer(request, IPSEC_IDENTITY_A_CERTIFICATE_DN, "CN=left"))
+		errx(1, "%s: request", path_name);
+	return apply(request, fd, words, patience);
 }
 
 /* Return: 0 if this and nothing else is required; -EFAULT; CONFUSED. */
@@ -370,7 +390,7 @@ static inline int try_negotiation(void)
 	int ret;
 
 	asker = socket6_of(RIGHT, SOCK_STREAM);
-	ret = require(asker, "privacy");
+	ret = require_of_peer(asker, "privacy", PATIENCE);
 	if (ret)
 		return ret;
 	if (!connect(asker, (struct sockaddr *)&to, sizeof(to)))

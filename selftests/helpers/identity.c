@@ -156,6 +156,39 @@ static int bind_pair(uint32_t spi, const struct identity *identity)
 	return talk(nlh);
 }
 
+/* More SAs than one request can name. */
+static int bind_many(uint32_t spi, const struct identity *identity)
+{
+	_Alignas(8) char buf[4096];
+	struct nlmsghdr *nlh;
+	int i;
+
+	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_IDENTITY_BIND, NLM_F_ACK);
+	put_identity(nlh, identity);
+	for (i = 0; i < 17; i++)
+		put_sa(nlh, SADB_SATYPE_ESP, i % 2 ? &left : &right, spi + 1 + i % 2);
+	return talk(nlh);
+}
+
+/* An identity with two methods. */
+static int bind_ambiguous(uint32_t spi, const struct identity *identity)
+{
+	_Alignas(8) char buf[4096];
+	uint8_t value[IPSEC_ITOKEN_SIZE];
+	struct nlmsghdr *nlh;
+	struct nlattr *nest;
+
+	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_IDENTITY_BIND, NLM_F_ACK);
+	nest = mnl_attr_nest_start(nlh, IPSEC_A_IDENTITY);
+	memset(value, identity->value, sizeof(value));
+	mnl_attr_put(nlh, IPSEC_IDENTITY_A_ITOKEN, sizeof(value), value);
+	mnl_attr_put_u8(nlh, IPSEC_IDENTITY_A_METHOD, identity->method);
+	mnl_attr_put_u8(nlh, IPSEC_IDENTITY_A_METHOD, IPSEC_AUTH_GROUPKEY);
+	mnl_attr_nest_end(nlh, nest);
+	put_sa(nlh, SADB_SATYPE_ESP, &right, spi + 1);
+	return talk(nlh);
+}
+
 static int unbind_pair(uint32_t spi)
 {
 	_Alignas(8) char buf[512];
@@ -351,6 +384,8 @@ int main(int argc, char **argv)
 	       "nor be proved in another way");
 	result(!bind_pair(0x1300, &bob) && receive() == third, "saying it again changes nothing");
 	result(bind_pair(0x9900, &bob) == -ENOENT, "an SA that is not there can't be bound");
+	result(bind_many(0x1300, &bob) == -E2BIG, "nor 17 at once");
+	result(bind_ambiguous(0x1300, &bob) == -EINVAL, "nor one to an identity with two methods");
 
 	/* Taken back: what came stays attributed, what comes is not. */
 	result(!unbind_pair(0x1300), "unbind");

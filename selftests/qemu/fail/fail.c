@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Make the n-th allocation, or copy from or to user space, on behalf of a module
- * fail. Used by selftests/fault.sh on the kernel of make check-debug.
+ * fail; or else the n-th attribute or header that it puts into a message of netlink.
+ * Used by selftests/fault.sh on the kernel of make check-debug.
  *
  * The kernel's own fault injection counts per task, so it does not reach what
  * happens in softirqs, and on x86 it can't tell on whose behalf that is. This
- * looks whether the module is on the stack. Parameters:
+ * looks whether the module is on the stack. What puts into a message counts if the
+ * module itself has called it: the kernel's own messages are not the module's. Parameters:
  *
  *	nth	fail the n-th, and only that; 0: none. Writing it starts counting
  *		at 0.
+ *	room	what fails is what puts into a message, and nothing else counts.
+ *		It is set while nth is 0.
  *	seen	how many there have been since
  *	where	what has failed, and where the module called it
  */
@@ -30,6 +34,7 @@ MODULE_PARM_DESC(target, "The module that is made to suffer");
 static unsigned long code_start[2], code_end[2];
 
 static unsigned int nth;
+static bool room;
 static atomic_t seen;
 static char where[2 * KSYM_SYMBOL_LEN];
 
@@ -70,6 +75,7 @@ struct point {
 	struct kprobe probe;
 	bool (*exempt)(const struct pt_regs *regs);
 	unsigned long result;
+	bool room;
 };
 
 /*
@@ -94,14 +100,19 @@ static bool is_foreign(unsigned long address)
 	return false;
 }
 
+/* Where it was called, which the function has not hidden yet by its stack frame. */
+static unsigned long caller(const struct pt_regs *regs)
+{
+	return *(unsigned long *)regs->sp;
+}
+
 /* Where the module called what led here; 0 if it did not. */
 static unsigned long call_site(const struct pt_regs *regs)
 {
 	unsigned long entries[DEPTH + 1];
 	unsigned int i, j, count;
 
-	/* the function has not made its stack frame yet, which hides its caller */
-	entries[0] = *(unsigned long *)regs->sp;
+	entries[0] = caller(regs);
 	count = 1 + stack_trace_save(entries + 1, DEPTH, 0);
 	for (i = 0; i < count; i++) {
 		if (!in_target(entries[i]))
@@ -120,16 +131,19 @@ static int point_reached(struct kprobe *probe, struct pt_regs *regs)
 	unsigned int wanted = READ_ONCE(nth);
 	unsigned long site;
 
-	if (!wanted || (point->exempt && point->exempt(regs)))
+	if (!wanted || point->room != room || (point->exempt && point->exempt(regs)))
 		return 0;
-	site = call_site(regs);
+	if (!point->room)
+		site = call_site(regs);
+	else
+		site = in_target(caller(regs)) ? caller(regs) : 0;
 	if (!site || atomic_inc_return(&seen) != wanted)
 		return 0;
 	snprintf(where, sizeof(where), "%s %pS", probe->symbol_name, (void *)site);
 
 	/* return from the function before it has begun */
 	regs->ax = point->result;
-	regs->ip = *(unsigned long *)regs->sp;
+	regs->ip = caller(regs);
 	regs->sp += sizeof(unsigned long);
 	return 1;
 }
@@ -149,7 +163,7 @@ static bool pages_exempt(const struct pt_regs *regs)
 	return (gfp_t)regs->di & __GFP_NOFAIL;
 }
 
-#define POINT(name, exempt_, result_) {			\
+#define POINT(name, exempt_, result_, room_) {		\
 	.probe = {					\
 		.symbol_name = name,			\
 		.pre_handler = point_reached,		\
@@ -157,14 +171,18 @@ static bool pages_exempt(const struct pt_regs *regs)
 	},						\
 	.exempt = exempt_,				\
 	.result = result_,				\
+	.room = room_,					\
 }
 
 static struct point points[] = {
-	POINT("should_failslab", slab_exempt, -ENOMEM),
-	POINT("should_fail_alloc_page", pages_exempt, true),
-	POINT("should_fail_usercopy", NULL, true),
-	POINT("__alloc_percpu", NULL, 0),
-	POINT("__alloc_percpu_gfp", NULL, 0),
+	POINT("should_failslab", slab_exempt, -ENOMEM, false),
+	POINT("should_fail_alloc_page", pages_exempt, true, false),
+	POINT("should_fail_usercopy", NULL, true, false),
+	POINT("__alloc_percpu", NULL, 0, false),
+	POINT("__alloc_percpu_gfp", NULL, 0, false),
+	POINT("nla_put", NULL, -EMSGSIZE, true),
+	POINT("nla_put_64bit", NULL, -EMSGSIZE, true),
+	POINT("genlmsg_put", NULL, 0, true),
 };
 
 static int nth_set(const char *value, const struct kernel_param *param)
@@ -174,8 +192,10 @@ static int nth_set(const char *value, const struct kernel_param *param)
 
 	if (err)
 		return err;
-	WRITE_ONCE(nth, 0);
-	synchronize_rcu();	/* handlers run without preemption */
+	if (nth) {
+		WRITE_ONCE(nth, 0);
+		synchronize_rcu();	/* handlers run without preemption */
+	}
 	if (!wanted)
 		return 0;
 	where[0] = '\0';
@@ -198,6 +218,7 @@ static const struct kernel_param_ops nth_ops = { .set = nth_set, .get = param_ge
 static const struct kernel_param_ops seen_ops = { .get = seen_get };
 static const struct kernel_param_ops where_ops = { .get = where_get };
 
+module_param(room, bool, 0600);
 module_param_cb(nth, &nth_ops, &nth, 0600);
 module_param_cb(seen, &seen_ops, NULL, 0400);
 module_param_cb(where, &where_ops, NULL, 0400);
@@ -232,5 +253,5 @@ static void __exit fail_exit(void)
 module_init(fail_init);
 module_exit(fail_exit);
 
-MODULE_DESCRIPTION("One allocation that fails");
+MODULE_DESCRIPTION("One allocation, or put into a message, that fails");
 MODULE_LICENSE("GPL");
