@@ -53,13 +53,21 @@ struct ipsec_backlog {
 	struct rcu_head rcu;
 };
 
-/* Nobody has the socket, so nothing is in its backlog. */
-static bool backlog_empty(struct sock *sk)
+static int backlog_rcv(struct sock *sk, struct sk_buff *skb);
+
+/*
+ * Nobody has the socket, so nothing is in its backlog. Of what an IPv6 listener has
+ * made of a SYN of IPv4 with data, TCP has written where our function was since then.
+ */
+static bool backlog_empty(struct ipsec_connection *connection)
 {
+	struct sock *sk = connection->sk;
 	bool empty;
 
 	bh_lock_sock_nested(sk);
 	empty = !sock_owned_by_user(sk);
+	if (empty && connection->backlog)
+		WRITE_ONCE(sk->sk_backlog_rcv, backlog_rcv);
 	bh_unlock_sock(sk);
 	return empty;
 }
@@ -100,8 +108,8 @@ static bool may_be_joined(const struct ipsec_backlog *backlog,
  * @segment: what is known of it
  *
  * Context: softirq, under RCU; one at a time for the same connection.
- * Return: false if it must not go there: there is no room, or it could be
- * taken for a part of one that came otherwise.
+ * Return: false if it must not go there: there is no room, it could be taken for a
+ * part of one that came otherwise, or nobody would look at it when it comes out.
  */
 bool ipsec_backlog_note(struct ipsec_connection *connection, const struct sk_buff *skb,
 			const struct ipsec_segment *segment)
@@ -112,7 +120,9 @@ bool ipsec_backlog_note(struct ipsec_connection *connection, const struct sk_buf
 
 	if (!backlog)
 		return true;
-	empty = backlog_empty(connection->sk);
+	empty = backlog_empty(connection);
+	if (!empty && READ_ONCE(connection->sk->sk_backlog_rcv) != backlog_rcv)
+		return false;
 
 	spin_lock_bh(&backlog->lock);
 	if (empty)
@@ -198,14 +208,13 @@ static int receive_in_gate(struct sock *sk, struct sk_buff *skb,
 			   int (*receive)(struct sock *sk, struct sk_buff *skb))
 {
 	spinlock_t *gate = ipsec_gate_of_socket(sk);
-	bool inside;
 	int ret;
 
 	local_bh_disable();
-	inside = ipsec_gate_enter(gate);
+	/* in process context nobody is inside already */
+	ipsec_gate_enter(gate);
 	ret = receive(sk, skb);
-	if (inside)
-		ipsec_gate_leave(gate);
+	ipsec_gate_leave(gate);
 	local_bh_enable();
 	return ret;
 }

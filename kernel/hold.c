@@ -57,8 +57,8 @@ static unsigned int held_size(const struct held *held)
  * @behind: not for an identity, but until those before it have gone on
  *
  * Context: any but hard interrupts, under RCU.
- * Return: whether it waits; if not, there is no room, or no need, and it is still
- * the caller's.
+ * Return: whether it has been taken over; if not, there is no room, or no need, and
+ * it is still the caller's.
  */
 bool ipsec_hold(struct ipsec_net *in, struct sk_buff *skb, const struct nf_hook_state *state,
 		bool behind)
@@ -66,8 +66,11 @@ bool ipsec_hold(struct ipsec_net *in, struct sk_buff *skb, const struct nf_hook_
 	struct held *held;
 	bool room;
 
-	if (!skb_dst_force(skb) && skb_dst(skb))
-		return false;
+	/* as where netfilter queues packets: its route is about to go */
+	if (skb_dst(skb) && !skb_dst_force(skb)) {
+		kfree_skb(skb);
+		return true;
+	}
 	held = kmalloc(sizeof(*held), GFP_ATOMIC);
 	if (!held)
 		return false;

@@ -19,18 +19,13 @@
 /* Is the packet between the very hosts that a tunnel is between? */
 static bool is_between_ends(const struct sk_buff *skb, const struct xfrm_state *x)
 {
-	switch (skb->protocol) {
-	case htons(ETH_P_IP):
+	if (skb->protocol == htons(ETH_P_IP))
 		return x->props.family == AF_INET &&
 		       ip_hdr(skb)->daddr == x->id.daddr.a4 &&
 		       ip_hdr(skb)->saddr == x->props.saddr.a4;
-	case htons(ETH_P_IPV6):
-		return x->props.family == AF_INET6 &&
-		       ipv6_addr_equal(&ipv6_hdr(skb)->daddr, &x->id.daddr.in6) &&
-		       ipv6_addr_equal(&ipv6_hdr(skb)->saddr, &x->props.saddr.in6);
-	default:
-		return false;
-	}
+	return x->props.family == AF_INET6 &&
+	       ipv6_addr_equal(&ipv6_hdr(skb)->daddr, &x->id.daddr.in6) &&
+	       ipv6_addr_equal(&ipv6_hdr(skb)->saddr, &x->props.saddr.in6);
 }
 
 static bool is_sa(const struct xfrm_state *x)

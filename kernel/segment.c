@@ -59,8 +59,7 @@ static enum ipsec_verdict judge(struct sk_buff *skb, const struct nf_hook_state 
 	if (state->hook == NF_INET_LOCAL_IN)
 		return state->pf == NFPROTO_IPV4 ? ipsec_judge_in4(skb, state, turn) :
 						   ipsec_judge_in6(skb, state, turn);
-	return state->pf == NFPROTO_IPV4 ? ipsec_judge_out4(skb, state, turn) :
-					   ipsec_judge_out6(skb, state, turn);
+	return ipsec_judge_out(skb, state, turn);
 }
 
 /* Who sends is told why that failed, unless it may just be lost. */

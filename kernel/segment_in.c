@@ -400,8 +400,6 @@ enum ipsec_verdict ipsec_judge_in4(struct sk_buff *skb, const struct nf_hook_sta
 {
 	if (ip_hdr(skb)->protocol == IPPROTO_UDP)
 		return datagram_arrives(skb, ip_hdrlen(skb), state, turn);
-	if (ip_hdr(skb)->protocol != IPPROTO_TCP)
-		return IPSEC_VERDICT_PASS;
 	return segment_arrives(skb, ip_hdrlen(skb), state, turn);
 }
 

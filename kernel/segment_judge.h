@@ -53,9 +53,7 @@ enum ipsec_verdict ipsec_judge_in4(struct sk_buff *skb, const struct nf_hook_sta
 				   enum ipsec_turn turn);
 enum ipsec_verdict ipsec_judge_in6(struct sk_buff *skb, const struct nf_hook_state *state,
 				   enum ipsec_turn turn);
-enum ipsec_verdict ipsec_judge_out4(struct sk_buff *skb, const struct nf_hook_state *state,
-				    enum ipsec_turn turn);
-enum ipsec_verdict ipsec_judge_out6(struct sk_buff *skb, const struct nf_hook_state *state,
-				    enum ipsec_turn turn);
+enum ipsec_verdict ipsec_judge_out(struct sk_buff *skb, const struct nf_hook_state *state,
+				   enum ipsec_turn turn);
 
 #endif /* _IPSEC_SEGMENT_JUDGE_H */

@@ -81,7 +81,7 @@ static struct sock *sender(const struct sk_buff *skb, const struct nf_hook_state
 	const struct ipsec_net *in = ipsec_net(state->net);
 	struct sock *sk = skb->sk;
 
-	if (!sk || !net_eq(sock_net(sk), state->net) ||
+	if (!net_eq(sock_net(sk), state->net) ||
 	    (!atomic_read(&in->latched) && !ipsec_required_any(in) &&
 	     !ipsec_required_remnant(sk)))
 		return NULL;
@@ -91,25 +91,12 @@ static struct sock *sender(const struct sk_buff *skb, const struct nf_hook_state
 	return sk_fullsock(sk) ? sk : NULL;
 }
 
-enum ipsec_verdict ipsec_judge_out4(struct sk_buff *skb, const struct nf_hook_state *state,
-				    enum ipsec_turn turn)
+enum ipsec_verdict ipsec_judge_out(struct sk_buff *skb, const struct nf_hook_state *state,
+				   enum ipsec_turn turn)
 {
 	struct sock *sk = sender(skb, state);
 
-	/* what has been protected comes by once more */
-	if (!sk || IPCB(skb)->flags & IPSKB_XFRM_TRANSFORMED)
-		return IPSEC_VERDICT_PASS;
-	return segment_leaves(skb, sk, state, turn);
-}
-
-enum ipsec_verdict ipsec_judge_out6(struct sk_buff *skb, const struct nf_hook_state *state,
-				    enum ipsec_turn turn)
-{
-	struct sock *sk = sender(skb, state);
-
-	if (!sk || IP6CB(skb)->flags & IP6SKB_XFRM_TRANSFORMED)
-		return IPSEC_VERDICT_PASS;
-	return segment_leaves(skb, sk, state, turn);
+	return sk ? segment_leaves(skb, sk, state, turn) : IPSEC_VERDICT_PASS;
 }
 
 static __always_inline bool passes_out(const struct sk_buff *skb,

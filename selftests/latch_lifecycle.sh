@@ -22,7 +22,7 @@ go() {
 	rmmod ipsec_token
 }
 
-T_RELOAD=9
+T_RELOAD=10
 t_reload() {
 	local title="IPv$1, $2"
 
@@ -38,6 +38,9 @@ t_reload() {
 	insmod "$MODULE"
 	tell "bind $IPSEC_SPI a1 ; bind $EVIL_SPI b0"
 	says "token x ; flags x 2" "ENODATA, ENODATA" "$title: loaded again: not known"
+	tell "inject x evil sum ; inject x evil past ; inject x evil future"
+	tell "inject x evil noack ; inject x clear syn"
+	says "got x ; token x" "nothing, ENODATA" "$title: what is not taken tells nothing"
 	says "say x ; latch x ; about x" "ok, established 2 - 0 same, a1" \
 		"$title: what comes next tells"
 	ask count

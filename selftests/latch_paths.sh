@@ -19,7 +19,7 @@ attacked() {
 }
 
 # IPv6 has headers before that of TCP.
-T_HEADERS=16
+T_HEADERS=$((13 + 2 * 5))
 t_headers() {
 	local how by
 
@@ -35,14 +35,22 @@ t_headers() {
 			tell "close x abort"
 		done
 	done
-	tell "mode off ; open x initiator ; say x ; inject x clear data fragments"
-	says "got x" evilevil "in fragments, off: it is taken"
-	tell "close x abort ; mode enforce ; open x initiator ; say x"
-	ask count
-	tell "inject x clear data fragments"
-	says "got x ; count" "nothing, in-unknown 2" "in fragments: it is refused"
-	says "say x" ok "in fragments: the connection lives on"
-	tell "close x abort"
+	for how in fragments hidden; do
+		tell "mode off ; open x initiator ; say x ; inject x clear data $how"
+		says "got x" evilevil "in $how, off: it is taken"
+		tell "close x abort ; mode report ; open x initiator ; say x"
+		ask count
+		tell "inject x clear data $how"
+		says "got x ; count" "evilevil, in-unknown 2" "in $how, report: taken and counted"
+		tell "close x abort ; mode enforce ; open x initiator ; say x"
+		ask count
+		tell "inject x clear data $how"
+		says "got x ; count" "nothing, in-unknown 2" "in $how: it is refused"
+		says "say x" ok "in $how: the connection lives on"
+		check "in $how: what is not TCP passes" \
+			right ping -q -c 1 -W 5 -s 3000 "$LEFT_IP"
+		tell "close x abort"
+	done
 	becomes "there" "0 *" "in fragments: no latch is left"
 	latch_down
 
@@ -275,8 +283,9 @@ t_clear() {
 	IPSEC_KIND=esp-gcm
 	evil_up
 	tell "between $LEFT_IP $RIGHT_IP ; open x $2 ; say x"
-	says "latch x ; token x" "none 0 - 0 same, clear" "$title: not latched"
-	tell "inject x evil sum ; inject x evil seq"
+	says "latch x ; token x ; flags x 0" "none 0 - 0 same, clear, ok" "$title: not latched"
+	tell "inject x evil sum ; inject x evil seq ; inject x evil past ; inject x evil future"
+	tell "inject x evil noack ; inject x evil syn ; inject x evil short"
 	says "got x ; latch x" "nothing, none 0 - 0 same" "$title: what is not taken is no gain"
 	tell "inject x evil data"
 	says "got x ; latch x ; token x" "evil, none 0 - 0 other, clear" \
@@ -298,7 +307,8 @@ t_clear() {
 	says "got x ; count" "nothing, in-context 1" "$title, latched: protected data is refused"
 	{ ipsec_sas add lr; ipsec_policy out lr; } | left $IP -batch -
 	tell "send x left secret"
-	becomes "latch x" "broken 2 out-context *" "$title, latched: nothing leaves protected"
+	becomes "flags x 2 ; latch x" "ok, broken 2 out-context *" \
+		"$title, latched: nothing leaves protected"
 	left $IP xfrm policy flush
 	says "read x right secret" ok "$title, latched: it goes on in clear"
 	ask count
@@ -310,7 +320,7 @@ t_clear() {
 	latch_down
 }
 
-T_MODES=9
+T_MODES=11
 t_modes() {
 	latch_up esp-gcm 4
 	tell "open x initiator ; say x ; mode report"
@@ -331,11 +341,54 @@ t_modes() {
 	says "got x" nothing "and have changed nothing"
 	is "$(evil "$BUILD/tools/ipsec-token" -j stats | jq '.["latch-in-context"] // 0')" 0 \
 		"another namespace is not concerned"
+	tell "close x abort ; mode report ; open x initiator ; say x ; flags x 1"
+	policies flush
+	says "send x left open ; read x right open ; latch x" "ok, ok, broken 3 out-clear *" \
+		"report: what leaves in clear breaks it"
+	policies add
+	says "pause 500 ; say x ; latch x" "ok, ok, established 3 out-clear *" \
+		"report: which resets nothing"
+	tell "close x abort ; mode enforce"
+	latch_down
+}
+
+# Each direction mends by what goes that way.
+T_MEND=8
+t_mend() {
+	latch_up esp-gcm 4
+	# of somebody else's SA nobody could tell that it is not the peer's
+	evil_down
+	IPSEC_SPI=$EVIL_SPI ipsec_sas delete rl | left $IP -batch -
+	tell "open x initiator ; say x"
+	policies flush
+	tell "send x left secret"
+	becomes "latch x" "broken 2 out-clear *" "broken by what would leave in clear"
+	says "send x right news ; read x left news ; latch x" "ok, ok, broken 2 out-clear *" \
+		"what arrives as it should mends nothing"
+	policies add
+	says "read x right secret ; latch x" "ok, established 2 *" "what leaves as it should does"
+
+	ipsec_sas delete rl | left $IP -batch -
+	right $IP xfrm policy flush
+	tell "send x right open"
+	becomes "latch x" "broken 2 in-clear *" "broken by what comes in clear, without an SA left"
+	says "send x left more ; read x right more ; latch x" "ok, ok, broken 2 in-clear *" \
+		"what leaves as it should mends nothing"
+	ipsec_sas add rl | left $IP -batch -
+	{ ipsec_policy in lr; ipsec_policy out rl; } | right $IP -batch -
+	tell "bind $IPSEC_SPI a1"
+	says "read x left open ; latch x" "ok, established 2 *" "what arrives as it should does"
+
+	policies flush
+	tell "send x left secret"
+	becomes "latch x" "broken 2 out-clear *" "broken once more"
+	tell "flags x 1"
+	becomes "got x" "ECONNRESET" "and reset as soon as that is wanted"
 	tell "close x abort"
 	latch_down
 }
 
-plan $((T_HEADERS + T_MODES + 2 * (T_DEMUX + T_BACKLOG + T_SHARED + T_OFFLOAD + T_XFRMI +
+plan $((T_HEADERS + T_MODES + T_MEND + 2 * (T_DEMUX + T_BACKLOG + T_SHARED + T_OFFLOAD + T_XFRMI +
 	T_VRF + T_REUSE + T_DISORDER + T_CLEAR)))
 latch_net_up
 t_headers
@@ -352,4 +405,5 @@ for family in 4 6; do
 	t_vrf $family $role
 done
 t_modes
+t_mend
 finish

@@ -183,7 +183,7 @@ t_late() {
 }
 
 # The SAs of the handshake get their identity later than those of somebody else.
-T_FIRST=11
+T_FIRST=12
 t_first() {
 	local title="IPv$1, $2, first" bytes
 
@@ -218,6 +218,9 @@ t_first() {
 	says "about x" nobody "$title: the next: nobody knows who it is"
 	ipsec_rekey
 	ipsec_expire
+	ask count
+	tell "inject x evil seq"
+	says "got x ; count" "nothing, in-context 1" "$title: none that TCP does not wait for"
 	tell "bind $IPSEC_SPI a1"
 	says "say x" ok "$title: it goes on under the first that is known"
 	ask count

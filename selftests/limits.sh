@@ -20,7 +20,7 @@ limit() {
 	echo "$2" >"/sys/module/ipsec_token/parameters/$1"
 }
 
-plan 15
+plan 17
 net_up
 insmod "$MODULE" max_contexts=1 max_bundles=0 max_bindings=1 || exit
 peers_start
@@ -68,5 +68,21 @@ out=$(right "$TOOL" identity bind sa esp 0x9001 "$RIGHT_IP" method groupkey id a
 	ok "bindings: one too many"
 check "bindings: which it is told" grep -q max_bindings <<<"$out"
 is "$(statistic bindings)" 1 "bindings: there are no more"
+
+tell "close w ; open o tcp 4 ; say o"
+for ((i = 0; i < 50; i++)); do
+	rmmod ipsec_token 2>/dev/null && break
+	sleep 0.1
+done
+insmod "$MODULE" max_contexts=0 || exit
+says "say o ; tokens o" "ok, ENODATA ENODATA" \
+	"contexts: nor what protects a connection from before"
+limit max_contexts 8
+for ((i = 0; i < 5; i++)); do
+	ask "say o ; tokens o"
+	[[ $answer = *ENODATA* ]] || break
+done
+[[ $answer == "ok, 0x"*" 0x"* ]] && ok "contexts: with more of them its next segments tell" ||
+	not_ok "contexts: with more of them its next segments tell: $answer"
 peers_kill
 finish

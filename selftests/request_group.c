@@ -290,6 +290,7 @@ static pid_t send_begin(const struct sockaddr_storage *to, size_t size)
 	join("");
 	enter("right");
 	fd = socket(family, SOCK_DGRAM, 0);
+	setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &(int){ 1 }, sizeof(int));
 	for (i = 0; i < SENT; i++) {
 		usleep(100000);
 		sendto(fd, data, size, 0, (const struct sockaddr *)to, length);
@@ -378,6 +379,13 @@ static void multicasts(void)
 	waitpid(send_begin(&to, 5), NULL, 0);
 	EXPECT(how_many(outside), SENT);
 	EXPECT(how_many(inside), 0);
+	if (family == AF_INET) {
+		set_address(&to, "10.0.0.255");
+		to = at_port(&to, ELSE);
+		waitpid(send_begin(&to, 5), NULL, 0);
+		EXPECT(how_many(outside), SENT);
+		EXPECT(how_many(inside), 0);
+	}
 	close(inside);
 	close(outside);
 }

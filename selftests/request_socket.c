@@ -97,6 +97,42 @@ static void met_and_closed(struct ipsec_request *request)
 	close(peer);
 }
 
+/* Before a reader comes by, as without that header. */
+static void behind_options(int udp, int other)
+{
+	static const uint8_t options[8] = { 0, 0, 1, 4 };	/* padding */
+	uint32_t before = status_of(udp).refused_in;
+	int i;
+
+	EXPECT(setsockopt(other, SOL_IPV6, IPV6_DSTOPTS, options, sizeof(options)), 0);
+	EXPECT(sendto(other, "clear", 5, 0, (struct sockaddr *)&left, length), 5);
+	for (i = 0; i < 100 && status_of(udp).refused_in == before; i++)
+		usleep(10000);
+	EXPECT(status_of(udp).refused_in, before + 1);
+	EXPECT(receive(udp), -EAGAIN);
+	EXPECT(status_of(udp).refused_in, before + 1);
+}
+
+/* It has ports, and no more: nobody gets it. */
+static void truncated(int udp)
+{
+	struct sockaddr_storage to = left;
+	uint16_t ports[2] = { ((struct sockaddr_in *)&right)->sin_port,
+			      ((struct sockaddr_in *)&left)->sin_port };
+	uint32_t before = status_of(udp).refused_in;
+	int raw;
+
+	((struct sockaddr_in *)&to)->sin_port = 0;	/* at the same place in both */
+	enter("right");
+	raw = socket(family, SOCK_RAW, IPPROTO_UDP);
+	enter("left");
+	EXPECT(sendto(raw, ports, sizeof(ports), 0, (struct sockaddr *)&to, length),
+	       sizeof(ports));
+	EXPECT(receive(udp), -EAGAIN);
+	EXPECT(status_of(udp).refused_in, before);
+	close(raw);
+}
+
 static void test_no_sa(void)
 {
 	int fd, udp = udp_socket("left", &left), other = udp_socket("right", &right);
@@ -146,6 +182,9 @@ static void test_no_sa(void)
 	EXPECT(seen(IPPROTO_UDP), 1);
 	EXPECT(status_of(udp).refused_in > 0, 1);
 	EXPECT(status_of(udp).refused_out, 1);
+	truncated(udp);
+	if (family == AF_INET6)
+		behind_options(udp, other);
 	report("datagrams in clear neither leave nor arrive");
 	ipsec_request_free(request);
 	close(udp);

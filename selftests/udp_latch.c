@@ -232,13 +232,35 @@ static void test_clear(void)
 	report("it mends when the policies are back");
 }
 
+static void test_report(void)
+{
+	struct ipsec_latch latch;
+	ipsec_ptoken_t ptoken = 0;
+
+	shell("left ${BUILD:-build}/tools/ipsec-token config set latch report; "
+	      "right $IP xfrm policy flush");
+	send_from(peer, 8);
+	EXPECT(receive(fd, 0), 8);
+	latch = latch_of(fd);
+	EXPECT(latch.refused, 4);
+	EXPECT(latch.now, IPSEC_PTOKEN_NONE);
+	shell("left ${BUILD:-build}/tools/ipsec-token config set latch enforce; "
+	      "ipsec_up none $F; IPSEC_KIND=esp-gcm IPSEC_LEVEL=use; "
+	      "{ ipsec_policy in lr; ipsec_policy out rl; } | right $IP -batch -");
+	both_ways(8, 8);
+	EXPECT(ipsec_ptoken_from_fd(fd, &ptoken), 0);
+	EXPECT(latch_of(fd).now == ptoken, 1);
+	seen_in_clear();
+	report("where nothing is refused, it says what the last one came under");
+}
+
 /* Other SAs between the same addresses: not the same reqid, so not the same peer. */
 static void test_other(void)
 {
 	shell("both xfrm policy flush; both xfrm state flush; "
 	      "ipsec_up esp-gcm $F level=use spi=0x5000 reqid=2");
 	both_ways(-EAGAIN, -EPERM);
-	EXPECT(latch_of(fd).refused, 5);
+	EXPECT(latch_of(fd).refused, 6);
 	EXPECT(latch_of(fd).reason, IPSEC_LATCH_REASON_OUT_CONTEXT);
 	EXPECT(seen_in_clear(), 0);
 	report("nor does it keep to anything else");
@@ -271,22 +293,76 @@ static void test_latched_clear(void)
 	report("latched to none, nothing protected is read or sent");
 }
 
+static void test_disconnect(void)
+{
+	struct sockaddr_storage none = { .ss_family = AF_UNSPEC };
+	struct ipsec_latch latch;
+	int got;
+
+	if (connect(fd, (struct sockaddr *)&none, sizeof(none)))
+		err(1, "connect");
+	EXPECT(ipsec_latch_get(fd, &latch), -ENOTCONN);
+	got = sendto(fd, "datagram", 8, 0, (struct sockaddr *)&right, length);
+	EXPECT(got < 0 ? -errno : got, 8);
+	EXPECT(receive(peer, 0), 8);
+	report("it ends when the socket is disconnected");
+}
+
+/* Packets wait for an identity, which might never come: not any number of them. */
+static void test_waiting(void)
+{
+	int got = 0, sent = 0, size = 64 << 20;
+	static char data[60000];
+
+	shell("both link set veth mtu 65000; both xfrm policy flush; both xfrm state flush; "
+	      "ipsec_up esp-gcm $F level=use spi=0x9000; "
+	      "bind=\"left ${BUILD:-build}/tools/ipsec-token identity bind sa esp\"; "
+	      "$bind 0x9001 $RIGHT_IP method groupkey id a && "
+	      "$bind 0x9002 $LEFT_IP method groupkey id a");
+	if (connect(fd, (struct sockaddr *)&right, length) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)))
+		err(1, "connect");
+	both_ways(8, 8);
+	EXPECT(ipsec_latch_set(fd, IPSEC_LATCH_F_ON), 0);
+	both_ways(8, 8);
+	shell("ipsec_up none $F; IPSEC_KIND=esp-gcm IPSEC_SPI=0xa000; "
+	      "ipsec_sas add lr | right $IP -batch -; "
+	      "{ ipsec_sas add lr; IPSEC_SPI=0x9000; ipsec_sas delete lr; } | left $IP -batch -");
+	for (; sent < 1000 && got >= 0; sent += got >= 0)
+		got = send(fd, data, sizeof(data), 0);
+	EXPECT(got < 0 ? errno : 0, EPERM);
+	EXPECT(latch_of(fd).reason, IPSEC_LATCH_REASON_OUT_UNKNOWN);
+	shell("ipsec_up none $F; left ${BUILD:-build}/tools/ipsec-token identity bind "
+	      "sa esp 0xa001 $RIGHT_IP method groupkey id a");
+	/* what has waited may be too much for the peer */
+	for (got = 0; got != 8 && sent--;) {
+		send_from(fd, 8);
+		while ((got = receive(peer, 0)) > 8)
+			;
+	}
+	EXPECT(got, 8);
+	report("what waits for an identity has a limit");
+}
+
 int main(void)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	unsigned int i;
 
 	ksft_print_header();
-	ksft_set_plan(2 * 9);
+	ksft_set_plan(2 * 12);
 	for (i = 0; i < ARRAY_SIZE(families); i++) {
 		family = families[i];
 		setup();
 		test_asking();
 		test_rekey();
 		test_clear();
+		test_report();
 		test_other();
 		test_reconnect();
 		test_latched_clear();
+		test_disconnect();
+		test_waiting();
 		close(fd);
 		close(peer);
 		close(wire);

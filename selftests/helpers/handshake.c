@@ -74,7 +74,7 @@ static void wait_for(int fd, short events, const char *text)
 struct step {
 	enum way way;
 	int flaw;	/* added to the number acknowledged */
-	int flags;	/* BAD_SUM */
+	int flags;	/* BAD_SUM, IN_FRAGMENTS */
 };
 
 #define BOGUS_ACK	77
@@ -102,7 +102,8 @@ static void connecting(const struct step *steps, int count, bool locked,
 		lock_socket(&lock, fd);
 	for (i = 0; i < count; i++)
 		send_segment(steps[i].way, SYN | ACK | steps[i].flags, isn,
-			     seq + 1 + steps[i].flaw, "");
+			     seq + 1 + steps[i].flaw,
+			     steps[i].flags & IN_FRAGMENTS ? "fragment" : "");
 	if (locked)
 		unlock_socket(&lock);
 	snprintf(title, sizeof(title), "connecting%s, %s", locked ? ", socket locked" : "", text);
@@ -141,6 +142,17 @@ static void connecting_all(void)
 		for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 			connecting(cases[i].steps, cases[i].count, locked,
 				   cases[i].wanted, cases[i].text);
+}
+
+/* What comes of fragments has not been seen before TCP sees it. */
+static void connecting_fragments(void)
+{
+	static const struct step fragments = { CLEAR, 0, IN_FRAGMENTS };
+
+	/* connections before this one may still be latched, and then none pass */
+	right_shell("left ${BUILD:-build}/tools/ipsec-token config set latch off");
+	connecting(&fragments, 1, false, UNKNOWN, "SYN-ACK in fragments");
+	right_shell("left ${BUILD:-build}/tools/ipsec-token config set latch enforce");
 }
 
 /* ------------------------------------------------------- the accepting end */
@@ -261,6 +273,34 @@ static void fast_open(enum way syn, enum way ack_way, bool locked, enum outcome 
 	close(keepers[0]);
 }
 
+/* It is not known under what the SYN came, and what comes later makes no difference. */
+static void fast_open_unknown(enum way ack_way, const char *text)
+{
+	const uint32_t isn = 0x90a0b0c0;
+	char title[160];
+	uint32_t seq, ack;
+	int fd;
+
+	right_port++;
+	left_port = get_port(listener);
+	keepers[0] = keep_silent(right_port);
+	not_known(true);
+	send_segment(PROTECTED, SYN, isn, 0, "data");
+	receive_segment(SYN | ACK, &seq, &ack);
+	snprintf(title, sizeof(title), "Fast Open, SYN not known, %s", text);
+	wait_for(listener, POLLIN, title);
+	fd = accept(listener, NULL, NULL);
+	if (fd < 0)
+		err(1, "accept");
+	report(fd, UNKNOWN, title);
+	not_known(false);
+	send_segment(ack_way, ACK, isn + 5, seq + 1, "");
+	strcat(title, ", after the ACK");
+	report(fd, UNKNOWN, title);
+	close(fd);
+	close(keepers[0]);
+}
+
 static void fast_open_all(void)
 {
 	int locked;
@@ -272,6 +312,8 @@ static void fast_open_all(void)
 		fast_open(CLEAR, PROTECTED, locked, NONE, UNKNOWN, "SYN in clear");
 		fast_open(PROTECTED, CLEAR, locked, TOKEN, TOKEN, "ACK in clear");
 	}
+	fast_open_unknown(PROTECTED, "ACK protected");
+	fast_open_unknown(CLEAR, "ACK in clear");
 }
 
 /* ------------------------------------------------------ simultaneous open */
@@ -348,5 +390,7 @@ int main(int argc, char **argv)
 	set_sysctl("ipv4/ip_early_demux", "0");
 	accepting_all(" without early demux", "data");
 	connecting_all();
+	if (family == AF_INET6)
+		connecting_fragments();
 	return 0;
 }

@@ -16,9 +16,12 @@
  *	wait NAME		until there is something of the kind
  *	inject NAME evil|clear WHAT [HOW]	a segment to left, in the name of
  *				right. WHAT is data, rst, fin, seq or sum (data
- *				with a wrong one). HOW: locked (the socket is in use
- *				meanwhile); IPv6: hop or dst (behind an extension
- *				header), or fragments
+ *				with a wrong one), past or future (data that
+ *				acknowledges what is long gone, or not sent), noack,
+ *				syn (data without or with that), or short (only the
+ *				ports). HOW: locked (the socket is in use meanwhile);
+ *				IPv6: hop or dst (behind an extension header),
+ *				fragments, or hidden (behind one in fragments)
  *	latch NAME		what the socket option says: STATE FLAGS REASON
  *				REFUSED NOW
  *	flags NAME NUMBER	set it

@@ -192,6 +192,25 @@ static void reset_behind_synack(void)
 	judge(fd, "good", "a RST and a FIN behind a SYN-ACK, in the backlog");
 }
 
+/* What came under no context that there is room for may be anybody's. */
+static void unknown_behind_synack(void)
+{
+	struct lock lock;
+	uint32_t seq;
+	int fd = connecting(&seq);
+
+	lock_socket(&lock, fd);
+	send_segment(PROTECTED, SYN | ACK, ISN, seq + 1, "");
+	not_known(true);
+	send_segment(PROTECTED, ACK, ISN + 1, seq + 1, "evil");
+	send_segment(PROTECTED, ACK, ISN + 5, seq + 1, "evil");
+	send_segment(CLEAR, ACK, ISN + 1, seq + 1, "evil");
+	not_known(false);
+	unlock_socket(&lock);
+	send_segment(PROTECTED, ACK, ISN + 1, seq + 1, "good");
+	judge(fd, "good", "not known under what, behind a SYN-ACK, in the backlog");
+}
+
 static void simultaneous(bool locked)
 {
 	uint32_t seq, ack, ignored;
@@ -289,6 +308,35 @@ static void fast_open(bool locked)
 	}
 	send_segment(PROTECTED, ACK, ISN + 5, seq + 1, "good");
 	judge(fd, "datagood", locked ? "Fast Open, in the backlog" : "Fast Open");
+}
+
+/* Of an IPv6 listener that a peer has reached by IPv4, which is another way in TCP. */
+static void fast_open_mapped(void)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
+	int fd, backlog = 16, native = listener;
+	uint32_t seq, ack;
+	struct lock lock;
+
+	enter(netns_left);
+	listener = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (listener < 0 || bind(listener, (struct sockaddr *)&any, sizeof(any)) ||
+	    listen(listener, 1) ||
+	    setsockopt(listener, IPPROTO_TCP, TCP_FASTOPEN, &backlog, sizeof(backlog)))
+		err(1, "IPv6 listener");
+	begin();
+	left_port = get_port(listener);
+	send_segment(PROTECTED, SYN, ISN, 0, "data");
+	receive_segment(SYN | ACK, &seq, &ack);
+	fd = accepted();
+	lock_socket(&lock, fd);
+	send_segment(PROTECTED, ACK, ISN + 5, seq + 1, "");
+	unlock_socket(&lock);
+	send_segment(CLEAR, ACK, ISN + 5, seq + 1, "evil");
+	send_segment(PROTECTED, ACK, ISN + 5, seq + 1, "good");
+	judge(fd, "datagood", "Fast Open of an IPv6 listener, in the backlog");
+	close(listener);
+	listener = native;
 }
 
 /* What the accepting end sends before the last ACK must not leave otherwise. */
@@ -455,12 +503,15 @@ int main(int argc, char **argv)
 	joined(false);
 	joined(true);
 	reset_behind_synack();
+	unknown_behind_synack();
 	simultaneous(false);
 	simultaneous(true);
 	fast_open_connecting();
 	behind_ack("", "");
 	fast_open(false);
 	fast_open(true);
+	if (family == AF_INET)
+		fast_open_mapped();
 	sysctl_set("ipv4/tcp_syncookies", "2");
 	behind_ack("", "SYN cookies");
 	sysctl_set("ipv4/tcp_syncookies", "1");

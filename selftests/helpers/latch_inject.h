@@ -80,19 +80,35 @@ static inline size_t insert_header(struct segment *segment, size_t size, int typ
 	return size + 8;
 }
 
-static inline void put_fragments(struct segment *segment, size_t size)
+/* Two, of which the first must have all of the TCP header. */
+static inline void put_fragments(struct segment *segment, size_t size, uint8_t first)
 {
 	uint8_t more[8] = { 0, 0, 0, 1, 0xde, 0xad, 0, 1 };
-	uint8_t last[8] = { 0, 0, 0, 24, 0xde, 0xad, 0, 1 };
+	uint8_t last[8] = { 0, 0, 0, first, 0xde, 0xad, 0, 1 };
 	size_t header = sizeof(struct ip6_hdr);
 	struct segment part = *segment;
 
-	/* the first must have all of the TCP header */
-	part.ip6.ip6_plen = htons(24);
-	put_on_wire(&part, insert_header(&part, header + 24, IPPROTO_FRAGMENT, more), true);
-	memmove((char *)segment + header, (char *)segment + header + 24, size - header - 24);
-	segment->ip6.ip6_plen = htons(size - header - 24);
-	put_on_wire(segment, insert_header(segment, size - 24, IPPROTO_FRAGMENT, last), true);
+	part.ip6.ip6_plen = htons(first);
+	put_on_wire(&part, insert_header(&part, header + first, IPPROTO_FRAGMENT, more), true);
+	memmove((char *)segment + header, (char *)segment + header + first,
+		size - header - first);
+	segment->ip6.ip6_plen = htons(size - header - first);
+	put_on_wire(segment, insert_header(segment, size - first, IPPROTO_FRAGMENT, last), true);
+}
+
+/* Ports, and no more of TCP. Return: the size of what is left. */
+static inline size_t segment_cut(struct segment *segment, bool ipv6)
+{
+	size_t header = ipv6 ? sizeof(segment->ip6) : sizeof(segment->ip);
+
+	if (ipv6) {
+		segment->ip6.ip6_plen = htons(8);
+	} else {
+		segment->ip.tot_len = htons(header + 8);
+		segment->ip.check = 0;
+		segment->ip.check = segment_fold(segment_sum(&segment->ip, header, 0));
+	}
+	return header + 8;
 }
 
 COMMAND(do_inject)
@@ -103,7 +119,8 @@ COMMAND(do_inject)
 	uint32_t ack = next_number(link->fd[RIGHT], RECEIVE_QUEUE);
 	bool ipv6 = link->own.ss_family == AF_INET6;
 	uint64_t before = refused_count();
-	const char *text = strcmp(how, "fragments") ? "evil" : "evilevil";
+	bool hidden = !strcmp(how, "hidden"), fragments = hidden || !strcmp(how, "fragments");
+	const char *text = fragments ? "evilevil" : "evil";
 	bool locked = !strcmp(how, "locked");
 	struct segment segment;
 	struct lock lock;
@@ -118,18 +135,29 @@ COMMAND(do_inject)
 		flags |= BAD_SUM;
 	else if (!strcmp(what, "seq"))
 		seq -= 100000;
+	else if (!strcmp(what, "past"))
+		ack -= 10000000;
+	else if (!strcmp(what, "future"))
+		ack += 100000;
+	else if (!strcmp(what, "noack"))
+		flags = 0;
+	else if (!strcmp(what, "syn"))
+		flags |= SYN;
 	if (flags & (RST | FIN))
 		text = "";
 	size = segment_make(&segment, &link->peer, &link->own, flags, seq, ack, text);
 	if (!strcmp(how, "hop"))
 		size = insert_header(&segment, size, IPPROTO_HOPOPTS, padding);
-	else if (!strcmp(how, "dst"))
+	else if (!strcmp(how, "dst") || hidden)
 		size = insert_header(&segment, size, IPPROTO_DSTOPTS, padding);
+
+	if (!strcmp(what, "short"))
+		size = segment_cut(&segment, ipv6);
 
 	if (locked)
 		lock_socket(&lock, link->fd[LEFT]);
-	if (!strcmp(how, "fragments"))
-		put_fragments(&segment, size);
+	if (fragments)
+		put_fragments(&segment, size, hidden ? 32 : 24);
 	else if (!strcmp(by, "clear"))
 		put_on_wire(&segment, size, ipv6);
 	else

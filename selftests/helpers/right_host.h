@@ -16,6 +16,9 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -69,6 +72,42 @@ static inline void set_address(struct sockaddr_storage *address, const char *tex
 	}
 }
 
+static inline void send_clear(const struct segment *segment, size_t size)
+{
+	struct sockaddr_ll link = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(family == AF_INET ? ETH_P_IP : ETH_P_IPV6),
+		.sll_ifindex = ifindex,
+		.sll_halen = 6,
+		.sll_addr = { 2, 0, 0, 0, 0, 1 },
+	};
+
+	if (sendto(packet, segment, size, 0, (struct sockaddr *)&link, sizeof(link)) < 0)
+		err(1, "sendto");
+}
+
+#define IN_FRAGMENTS	0x200	/* not a flag of TCP: of IPv6, in clear */
+
+/* The first one has all of the TCP header. */
+static inline void send_fragments(const struct segment *segment, size_t size)
+{
+	const size_t ip6 = sizeof(struct ip6_hdr);
+	size_t at, end;
+
+	for (at = ip6; at < size; at = end) {
+		uint8_t header[8] = { IPPROTO_TCP, 0, 0, 0, 0xde, 0xad, 0, 1 };
+		struct segment part = *segment;
+
+		end = at == ip6 ? ip6 + 24 : size;
+		header[3] = (at - ip6) | (end < size);
+		part.ip6.ip6_nxt = IPPROTO_FRAGMENT;
+		part.ip6.ip6_plen = htons(sizeof(header) + end - at);
+		memcpy((char *)&part + ip6, header, sizeof(header));
+		memcpy((char *)&part + ip6 + sizeof(header), (const char *)segment + at, end - at);
+		send_clear(&part, ip6 + sizeof(header) + end - at);
+	}
+}
+
 static inline void send_at_once(enum way way, int flags, uint32_t seq, uint32_t ack,
 				const char *data)
 {
@@ -83,18 +122,10 @@ static inline void send_at_once(enum way way, int flags, uint32_t seq, uint32_t 
 		set_port(&to, 0);
 		if (sendto(raw_out, &segment, size, 0, (struct sockaddr *)&to, length) < 0)
 			err(1, "sendto");
+	} else if (flags & IN_FRAGMENTS) {
+		send_fragments(&segment, size);
 	} else {
-		struct sockaddr_ll link = {
-			.sll_family = AF_PACKET,
-			.sll_protocol = htons(family == AF_INET ? ETH_P_IP : ETH_P_IPV6),
-			.sll_ifindex = ifindex,
-			.sll_halen = 6,
-			.sll_addr = { 2, 0, 0, 0, 0, 1 },
-		};
-
-		if (sendto(packet, &segment, size, 0, (struct sockaddr *)&link,
-			   sizeof(link)) < 0)
-			err(1, "sendto");
+		send_clear(&segment, size);
 	}
 }
 
@@ -157,6 +188,39 @@ static inline int keep_silent(uint16_t port)
 	    bind(fd, (struct sockaddr *)&address, length) || listen(fd, 1))
 		err(1, "keep_silent");
 	return fd;
+}
+
+static inline void right_shell(const char *words)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "bash -c '. selftests/lib.sh; ipsec_up none %d; %s'",
+		 family == AF_INET ? 4 : 6, words);
+	if (system(command))
+		errx(1, "%s", command);
+}
+
+#define MAX_CONTEXTS	"/sys/module/ipsec_token/parameters/max_contexts"
+
+/* From now on right sends under an SA that left has no room for a context of; or no more. */
+static inline void not_known(bool begin)
+{
+	static unsigned int spi = 0x1000;
+	static char limit[16];
+	char words[400];
+	int fd = open(MAX_CONTEXTS, O_RDWR);
+
+	if (fd < 0 || (begin && read(fd, limit, sizeof(limit) - 1) <= 0) ||
+	    write(fd, begin ? "0" : limit, begin ? 1 : strlen(limit)) < 0)
+		err(1, MAX_CONTEXTS);
+	close(fd);
+	snprintf(words, sizeof(words),
+		 "IPSEC_KIND=esp-gcm IPSEC_SPI=%u; "
+		 "IPSEC_REQID=%d ipsec_sas add rl | left $IP -batch - && "
+		 "{ ipsec_sas add rl; IPSEC_SPI=%u; ipsec_sas delete rl; } | right $IP -batch -",
+		 spi + 0x1000, begin ? spi / 0x1000 + 1 : 1, spi);
+	right_shell(words);
+	spi += 0x1000;
 }
 
 static inline void open_right(void)

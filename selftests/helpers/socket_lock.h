@@ -29,13 +29,12 @@ struct lock {
 static inline void *lock_thread(void *data)
 {
 	struct lock *lock = data;
-	int domain = AF_INET;
-	socklen_t size = sizeof(domain);
 
-	getsockopt(lock->fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
-	/* both options are copied in with the lock taken; neither is valid */
-	setsockopt(lock->fd, domain == AF_INET ? SOL_IP : SOL_IPV6,
-		   domain == AF_INET ? IP_OPTIONS : IPV6_HOPOPTS, lock->page, 16);
+	/*
+	 * Copied in with the lock taken, and not valid. Those of IPv6 won't do: what
+	 * they begin with is copied before.
+	 */
+	setsockopt(lock->fd, SOL_IP, IP_OPTIONS, lock->page, 16);
 	return NULL;
 }
 
