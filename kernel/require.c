@@ -202,7 +202,7 @@ struct ipsec_required *ipsec_required_find(struct ipsec_net *in, const struct so
  * A UDP socket's end is told by udp.c, TCP's by a tracepoint.
  *
  * Context: any but hard interrupts.
- * Return: 0; -EEXIST if it has one; -EBUSY, -ENETDOWN, -ENOMEM.
+ * Return: 0; -EEXIST if it has one; -EBUSY, -ENOMEM.
  */
 int ipsec_required_add(struct ipsec_net *in, struct ipsec_required *required, struct sock *sk,
 		       gfp_t gfp)

@@ -269,8 +269,6 @@ static void udpv6_put_mapped_pktinfo(struct msghdr *msg,
 		.ipi6_ifindex = PKTINFO_SKB_CB(skb)->ipi_ifindex,
 	};
 
-	if (info.ipi6_ifindex < 0)
-		return;
 	ipv6_addr_set_v4mapped(ip_hdr(skb)->daddr, &info.ipi6_addr);
 	put_cmsg(msg, SOL_IPV6, IPV6_PKTINFO, sizeof(info), &info);
 }
@@ -434,14 +432,17 @@ static bool udp_is_required(const struct sock *sk)
 /*
  * A sockmap takes the socket over, and with it ends the opt-in. It would keep
  * a pointer to our copy of udpv6_prot for all sockets and all time, so let it
- * see the kernel's. One under a request it can't have.
+ * see the kernel's. One under a request it can't have; then this is called once more,
+ * to restore what has not been changed.
  */
 static int ipsec_udp_psock_update(struct sock *sk, struct sk_psock *psock,
 				  bool restore)
 {
 	int v6;
 
-	if (!restore && udp_is_required(sk))
+	if (restore)
+		return 0;
+	if (udp_is_required(sk))
 		return -EBUSY;
 	psock->psock_update_sk_prot = udp_bpf_update_proto;
 	for (v6 = V4; v6 <= V6; v6++)
@@ -492,15 +493,15 @@ static void ipsec_udp_destruct(struct sock *sk)
 	module_put(THIS_MODULE);
 }
 
-/* Several may do this at once; the table decides who is the one. */
+/*
+ * Several may do this at once; the table decides who is the one. The socket holds the
+ * namespace, and who calls this, the module.
+ */
 static int udp_record(struct sock *sk, gfp_t gfp)
 {
 	struct ipsec_net *in = ipsec_net(sock_net(sk));
 	struct ipsec_udp *udp;
 	int err;
-
-	if (READ_ONCE(in->dead))
-		return -ENETDOWN;
 
 	udp = udp_find(in, sk);
 	if (udp) {
@@ -561,7 +562,7 @@ static void udp_opt_out(struct sock *sk)
  *
  * Context: any but hard interrupts.
  * Return: 0; -EBUSY if something else handles the socket's receiving, such as a
- * sockmap; -ENETDOWN; -ENOMEM.
+ * sockmap; -ENOMEM.
  */
 int ipsec_udp_guard(struct sock *sk, gfp_t gfp)
 {
@@ -604,7 +605,7 @@ void ipsec_udp_unguard(struct sock *sk)
  * Context: process, may sleep; takes the socket lock. The caller holds the
  * module.
  * Return: 0; -EOPNOTSUPP if it is neither UDP nor UDPv6; -EBUSY if something
- * else handles the socket's receiving, such as a sockmap; -ENETDOWN; -ENOMEM.
+ * else handles the socket's receiving, such as a sockmap; -ENOMEM.
  */
 int ipsec_udp_recvptoken_set(struct sock *sk, bool on)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A socket with pTokens is in every other respect a socket like any other:
+ * A socket with pTokens, or a request, is in every other respect a socket like any other:
  * recvmsg() flags, control messages, errors, the error queue, truncation,
  * checksums, counters. See udp_transcript.h for how this is compared.
  */
@@ -430,8 +430,7 @@ static void s_multicast(struct play *p)
 	/* The receiver is bound to a unicast address: get another. */
 	close(p->rx);
 	p->rx = socket(p->kind == IPV4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
-	if (p->ptoken)
-		set(p->rx, SOL_IP, IPSEC_SO_RECVPTOKEN, 1);
+	dress_rx(p, p->rx);
 	note_result(p, "bind", p->kind == IPV4 ?
 		    bind(p->rx, (void *)&any4, sizeof(any4)) :
 		    bind(p->rx, (void *)&any6, sizeof(any6)));
@@ -465,8 +464,7 @@ static void s_link_local(struct play *p)
 	close(p->rx);
 	rx = p->rx = socket(AF_INET6, SOCK_DGRAM, 0);
 	tx = socket(AF_INET6, SOCK_DGRAM, 0);
-	if (p->ptoken)
-		set(rx, SOL_IPV6, IPSEC_SO_RECVPTOKEN, 1);
+	dress_rx(p, rx);
 	set(rx, SOL_IPV6, IPV6_RECVPKTINFO, 1);
 	if (bind(rx, (void *)&a, sizeof(a)))
 		err(1, "bind to fe80::1");
@@ -520,7 +518,7 @@ static void s_path_mtu(struct play *p)
 	receive_all(p);
 }
 
-/* Where the kernel can't write, in whole or in part. */
+/* Where the kernel can't write, in whole or in part, or must not. */
 static void s_faults(struct play *p)
 {
 	static const size_t sizes[] = { 100, 3000 };
@@ -536,7 +534,7 @@ static void s_faults(struct play *p)
 	if (pages == MAP_FAILED || mprotect(pages + 4096, 4096, PROT_NONE))
 		err(1, "mmap");
 	for (i = 0; i < 2; i++) {
-		for (what = 0; what < 8; what++) {
+		for (what = 0; what < 9; what++) {
 			place = pages + 4096 - (what & 1 ? 20 : 0);
 			iov = (struct iovec){ what & 2 ? place : pages, 4000 };
 			if (what < 2)
@@ -548,7 +546,9 @@ static void s_faults(struct play *p)
 			};
 			if (what < 2)
 				msg.msg_control = pages + 4096;
-			if (what >= 6)
+			if (what == 8)
+				msg.msg_control = (void *)0xffff888000001000;	/* its own */
+			if (what == 6 || what == 7)
 				msg.msg_name = pages + 4096;
 			if (p->kind == IPV4)
 				set(p->rx, SOL_IP, IP_RECVTTL, 1);

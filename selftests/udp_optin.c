@@ -211,11 +211,16 @@ static void test_sockmap(enum kind kind)
 	is(optedin(p.rx), 0, "sockmap: opted out");
 	is(optin(p.rx, 1), -EBUSY, "sockmap: opt-in refused");
 	is(optin(p.rx, 0), 0, "sockmap: opted out already");
+	is(require(p.rx, true), -EBUSY, "sockmap: a request refused");
 	is(cmsgs_of_next(&p), 0, "sockmap: no pToken");
 	is(sockmap_delete(map, 0), 0, "sockmap: removed");
 	is(cmsgs_of_next(&p), 0, "sockmap: still no pToken");
 	is(optin(p.rx, 1), 0, "sockmap: opted in again");
 	is(cmsgs_of_next(&p), 1, "sockmap: a pToken again");
+	is(require(p.rx, true), 0, "sockmap: a request");
+	is(sockmap_set(map, 1, p.rx), -EBUSY, "sockmap: not added under a request");
+	is(cmsgs_of_next(&p), 1, "sockmap: a pToken under a request");
+	is(require(p.rx, false), 0, "sockmap: no request any more");
 	again = dup(p.rx);
 	is(sockmap_set(map, 1, p.rx), 0, "sockmap: added again");
 	close(p.rx);
@@ -226,7 +231,7 @@ static void test_sockmap(enum kind kind)
 	close(p.tx);
 }
 
-#define SOCKMAP	12
+#define SOCKMAP	17
 
 /* What a sockmap has seen of our sockets it must not use without us. */
 static void test_sockmap_unload(enum kind kind)

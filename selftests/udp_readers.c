@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A socket with pTokens is in every other respect a socket like any other:
+ * A socket with pTokens, or a request, is in every other respect a socket like any other:
  * connections, readiness, waiting, io_uring, several readers. The first part is
  * compared as udp_transcript.h describes.
  */

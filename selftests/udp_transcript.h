@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a socket does, written down, so that a socket with pTokens can be
- * compared with one without: a scenario is played twice, from scratch and with
- * the same addresses and ports, once for each kind of socket. It writes down
- * all that it gets to see. Both transcripts must be the same. pTokens are
- * checked and left out: one with every datagram, after everything else, none
- * with anything that is not a datagram.
+ * What a socket does, written down, so that a socket with pTokens, and one with a
+ * request, can be compared with one that has neither: a scenario is played for each
+ * of them, from scratch and with the same addresses and ports. It writes down all
+ * that it gets to see. The transcripts must be the same. pTokens are checked and left
+ * out: one with every datagram, after everything else, none with anything that is not
+ * a datagram. The request is met by all that does not leave the host.
  */
 #ifndef UDP_TRANSCRIPT_H
 #define UDP_TRANSCRIPT_H
@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <linux/errqueue.h>
 #include <linux/ipsec_token.h>
+#include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -46,6 +47,7 @@ static const char * const kind_names[] = { "IPv4", "IPv6", "mapped" };
 struct play {
 	enum kind kind;
 	bool ptoken;
+	bool request;
 	int rx, tx, other;
 	FILE *log;
 	int faults;		/* with pTokens */
@@ -159,12 +161,32 @@ static int open_socket(enum kind kind, bool receiver, int port)
 	return fd;
 }
 
+/* Return: 0 or a negative errno. */
+static int require(int fd, bool on)
+{
+	const struct {
+		struct nlattr attr;
+		uint32_t flags;
+	} request = { { sizeof(request), IPSEC_REQUEST_A_FLAGS }, IPSEC_REQUEST_F_LOOPBACK };
+
+	return setsockopt(fd, SOL_IP, IPSEC_SO_REQUEST, &request, on ? sizeof(request) : 0) ?
+		-errno : 0;
+}
+
+/* A new receiver is of the kind that is played. */
+static void dress_rx(struct play *p, int fd)
+{
+	if (p->ptoken)
+		set(fd, SOL_IP, IPSEC_SO_RECVPTOKEN, 1);
+	if (p->request && require(fd, true))
+		err(1, "IPSEC_SO_REQUEST");
+}
+
 static int open_rx(struct play *p)
 {
 	int fd = open_socket(p->kind, true, RX_PORT);
 
-	if (p->ptoken)
-		set(fd, SOL_IP, IPSEC_SO_RECVPTOKEN, 1);
+	dress_rx(p, fd);
 	return fd;
 }
 
@@ -431,9 +453,10 @@ struct scenario {
 	int kinds;
 };
 
-static char *play(void (*scenario)(struct play *), enum kind kind, bool ptoken, int *faults)
+static char *play(void (*scenario)(struct play *), enum kind kind, bool ptoken, bool request,
+		  int *faults)
 {
-	struct play p = { .kind = kind, .ptoken = ptoken };
+	struct play p = { .kind = kind, .ptoken = ptoken, .request = request };
 	struct counters before, after;
 	size_t size;
 	char *text;
@@ -463,33 +486,41 @@ static char *play(void (*scenario)(struct play *), enum kind kind, bool ptoken, 
 	return text;
 }
 
-static void show_difference(char *plain, char *ptoken)
+static void show_difference(const char *text, const char *what, const char *other)
 {
-	char *a = strsep(&plain, "\n"), *b = strsep(&ptoken, "\n");
+	const char *line = text, *end;
 
-	while (a && b && !strcmp(a, b)) {
-		a = strsep(&plain, "\n");
-		b = strsep(&ptoken, "\n");
+	while (*text && *text == *other) {
+		if (*text++ == '\n')
+			line = text;
+		other++;
 	}
-	ksft_print_msg("without: %s\n", a ?: "(end)");
-	ksft_print_msg("with:    %s\n", b ?: "(end)");
+	if (*text == *other)
+		return;
+	other -= text - line;
+	end = strchrnul(line, '\n');
+	ksft_print_msg("without: %.*s\n", (int)(end - line), line);
+	end = strchrnul(other, '\n');
+	ksft_print_msg("with %s: %.*s\n", what, (int)(end - other), other);
 }
 
-/* Play it with both sockets and compare: one result. */
+/* Play it with all sockets and compare: one result. */
 static void compare(const char *name, void (*scenario)(struct play *), enum kind kind)
 {
 	int faults = 0;
-	char *plain = play(scenario, kind, false, &faults);
-	char *ptoken = play(scenario, kind, true, &faults);
-	bool same = !strcmp(plain, ptoken);
+	char *plain = play(scenario, kind, false, false, &faults);
+	char *ptoken = play(scenario, kind, true, false, &faults);
+	char *request = play(scenario, kind, false, true, &faults);
 
 	if (getenv("TRANSCRIPT"))
 		fprintf(stderr, "%s %s\n%s\n", kind_names[kind], name, plain);
-	ksft_test_result(same && !faults, "%s: %s\n", kind_names[kind], name);
-	if (!same)
-		show_difference(plain, ptoken);
+	ksft_test_result(!strcmp(plain, ptoken) && !strcmp(plain, request) && !faults,
+			 "%s: %s\n", kind_names[kind], name);
+	show_difference(plain, "pTokens", ptoken);
+	show_difference(plain, "a request", request);
 	free(plain);
 	free(ptoken);
+	free(request);
 }
 
 static void compare_all(const struct scenario *scenario, size_t nr)
