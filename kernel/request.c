@@ -113,63 +113,58 @@ struct ipsec_request *ipsec_request_create(const void *attributes, size_t size,
 		NL_SET_ERR_MSG(extack, "the request is too large");
 		return ERR_PTR(-EINVAL);
 	}
-	request = kzalloc(struct_size(request, attributes, size), GFP_KERNEL_ACCOUNT);
-	if (!request)
-		return ERR_PTR(-ENOMEM);
-	refcount_set(&request->refs, 1);
-	request->size = size;
-	memcpy(request->attributes, attributes, size);
-
-	err = nla_parse(attrs, IPSEC_REQUEST_A_REQUIRED, (struct nlattr *)request->attributes,
-			size, ipsec_request_policy, extack);
+	/* a message about an attribute says where it is in what came, not in the copy */
+	err = nla_parse(attrs, IPSEC_REQUEST_A_REQUIRED, attributes, size, ipsec_request_policy,
+			extack);
 	if (!err)
-		err = once_each(request->attributes, size, extack);
+		err = once_each(attributes, size, extack);
 	if (err)
-		goto refuse;
+		return ERR_PTR(-EINVAL);
 	if (attrs[IPSEC_REQUEST_A_FLAGS])
 		flags = nla_get_u32(attrs[IPSEC_REQUEST_A_FLAGS]);
 	if ((flags & both) == both) {
 		NL_SET_ERR_MSG_ATTR(extack, attrs[IPSEC_REQUEST_A_FLAGS],
 				    "compression is either required or must not be");
-		err = -EINVAL;
-		goto refuse;
+		return ERR_PTR(-EINVAL);
 	}
 	if (attrs[IPSEC_REQUEST_A_METHODS]) {
 		methods = nla_get_u32(attrs[IPSEC_REQUEST_A_METHODS]);
 		if (!methods) {
 			NL_SET_ERR_MSG_ATTR(extack, attrs[IPSEC_REQUEST_A_METHODS],
 					    "no method would do");
-			err = -EINVAL;
-			goto refuse;
+			return ERR_PTR(-EINVAL);
 		}
 	}
-	request->peer = attrs[IPSEC_REQUEST_A_IDENTITY];
-	if (request->peer) {
-		err = peer_check(request->peer, extack);
+	if (attrs[IPSEC_REQUEST_A_IDENTITY]) {
+		err = peer_check(attrs[IPSEC_REQUEST_A_IDENTITY], extack);
 		if (err)
-			goto refuse;
+			return ERR_PTR(err);
 	}
+
+	request = kzalloc(struct_size(request, attributes, size), GFP_KERNEL_ACCOUNT);
+	if (!request)
+		return ERR_PTR(-ENOMEM);
+	refcount_set(&request->refs, 1);
+	request->size = size;
+	memcpy(request->attributes, attributes, size);
 	request->flags = flags;
 	request->methods = methods;
+	request->peer = nla_find((struct nlattr *)request->attributes, size,
+				 IPSEC_REQUEST_A_IDENTITY);
 	request->timeout = attrs[IPSEC_REQUEST_A_TIMEOUT] ?
 		msecs_to_jiffies(nla_get_u32(attrs[IPSEC_REQUEST_A_TIMEOUT])) : TIMEOUT_DEFAULT;
 	return request;
-
-refuse:
-	kfree(request);
-	return ERR_PTR(-EINVAL);
 }
 
 /**
  * ipsec_request_get - hold a request
- * @request: held already, or NULL
+ * @request: held already
  *
  * Return: the request.
  */
 struct ipsec_request *ipsec_request_get(struct ipsec_request *request)
 {
-	if (request)
-		refcount_inc(&request->refs);
+	refcount_inc(&request->refs);
 	return request;
 }
 
@@ -227,8 +222,7 @@ static bool attr_fits(const struct nlattr *wanted, const struct nlattr *is)
 		return false;
 	if (is_pattern(nla_type(wanted)))
 		return matches(nla_data(wanted), nla_data(is));
-	return nla_len(wanted) == nla_len(is) && !memcmp(nla_data(wanted), nla_data(is),
-							  nla_len(is));
+	return !nla_memcmp(wanted, nla_data(is), nla_len(is));
 }
 
 static bool peer_fits(const struct nlattr *peer, const struct ipsec_identity *identity)
@@ -262,8 +256,7 @@ static bool compresses(struct ipsec_net *in, const struct ipsec_context *context
 	u8 i, nr = ipsec_context_sas(in, context, sas);
 
 	for (i = 0; i < nr; i++)
-		if (sas[i].key.proto == IPPROTO_COMP ||
-		    has_ipcomp(in, &sas[i].key, IPSEC_DIRECTION_IN) ||
+		if (has_ipcomp(in, &sas[i].key, IPSEC_DIRECTION_IN) ||
 		    has_ipcomp(in, &sas[i].key, IPSEC_DIRECTION_OUT))
 			return true;
 	return READ_ONCE(context->compression);
@@ -333,7 +326,7 @@ enum ipsec_request_reason ipsec_request_judge(struct ipsec_net *in,
  */
 int ipsec_request_error(enum ipsec_request_reason reason)
 {
-	static const int errors[] = {
+	static const int errors[IPSEC_REQUEST_REASON_MAX + 1] = {
 		[IPSEC_REQUEST_REASON_NO_SA]	= ENOKEY,
 		[IPSEC_REQUEST_REASON_REFUSED]	= EACCES,
 		[IPSEC_REQUEST_REASON_IDENTITY]	= EKEYREJECTED,
@@ -342,5 +335,5 @@ int ipsec_request_error(enum ipsec_request_reason reason)
 		[IPSEC_REQUEST_REASON_LIMIT]	= EDQUOT,
 	};
 
-	return -(reason < ARRAY_SIZE(errors) && errors[reason] ? errors[reason] : EPROTO);
+	return -(errors[reason] ?: EPROTO);
 }

@@ -7,6 +7,7 @@
 #include "helpers/request_hosts.h"
 
 #include <linux/netlink.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 /* ---------------------------------------------------------------- bad requests */
@@ -35,6 +36,26 @@ static struct nlattr *put(int type, const void *data, size_t size)
 static void put_u32(int type, uint32_t value)
 {
 	put(type, &value, sizeof(value));
+}
+
+/* The same over netlink, for a control group that there is not. */
+static int set_of_group(void)
+{
+	_Alignas(8) char buf[IPSEC_REQUEST_MAX_SIZE + 512];
+	struct ipsec *handle;
+	struct nlmsghdr *nlh;
+	int ret;
+
+	if (ipsec_open(&handle))
+		errx(1, "module");
+	nlh = ipsec_nl_request(handle, buf, IPSEC_CMD_REQUEST_CGROUP, NLM_F_ACK);
+	mnl_attr_put_u32(nlh, IPSEC_A_CGROUP_FD, -1);
+	mnl_attr_put(nlh, IPSEC_A_REQUEST | NLA_F_NESTED, used, bytes);
+	ipsec_enter(handle);
+	ret = ipsec_nl_talk(handle, nlh, NULL, NULL);
+	ipsec_leave(handle);
+	ipsec_close(handle);
+	return ret;
 }
 
 /* The nest around all that comes after @at. */
@@ -75,6 +96,7 @@ static void test_bad(void)
 	unsigned char itoken[IPSEC_ITOKEN_SIZE] = {};
 	struct ipsec_request *back = NULL;
 	int fd = socket(AF_INET, SOCK_STREAM, 0), i;
+	socklen_t size = sizeof(bytes);
 	uint8_t byte = 2;
 
 	memset(long_name, 'x', sizeof(long_name));
@@ -90,8 +112,10 @@ static void test_bad(void)
 	put(IPSEC_REQUEST_A_FLAGS, &byte, 1);
 	EXPECT(set(fd), -EINVAL);
 	flags(IPSEC_REQUEST_F_INTEGRITY);
+	EXPECT(set_of_group(), -EBADF);
 	put_u32(IPSEC_REQUEST_A_FLAGS, IPSEC_REQUEST_F_INTEGRITY);
 	EXPECT(set(fd), -EINVAL);
+	EXPECT(set_of_group(), -EINVAL);
 	flags(IPSEC_REQUEST_F_INTEGRITY);
 	for (i = 1; i < (int)used; i++)
 		EXPECT(set_with(fd, i), -EINVAL);
@@ -123,6 +147,10 @@ static void test_bad(void)
 	begin();
 	put(IPSEC_REQUEST_A_IDENTITY | NLA_F_NESTED, NULL, 0);
 	EXPECT(set(fd), -EINVAL);			/* somebody, but nobody */
+	EXPECT(set_of_group(), -EINVAL);
+	peer(IPSEC_IDENTITY_A_CA_DN, "", 1);
+	EXPECT(set(fd), -EINVAL);
+	EXPECT(set_of_group(), -EINVAL);
 	peer(IPSEC_IDENTITY_A_ITOKEN, itoken, sizeof(itoken) - 1);
 	EXPECT(set(fd), -EINVAL);
 	peer(IPSEC_IDENTITY_A_METHOD, &byte, 1);
@@ -142,8 +170,13 @@ static void test_bad(void)
 	EXPECT(set(fd), -EINVAL);
 	flags(IPSEC_REQUEST_F_PRIVACY);
 	EXPECT(set_with(fd, IPSEC_REQUEST_MAX_SIZE + 1), -EINVAL);
+	used = IPSEC_REQUEST_MAX_SIZE + 1;
+	EXPECT(set_of_group(), -EINVAL);
 	EXPECT(setsockopt(fd, SOL_IP, IPSEC_SO_REQUEST, (void *)1, 8) ? errno : 0, EFAULT);
 	EXPECT(setsockopt(fd, SOL_IP, IPSEC_SO_REQUEST_STATUS, bytes, 4) ? errno : 0, EPERM);
+	EXPECT(getsockopt(fd, SOL_IP, IPSEC_SO_REQUEST, (void *)1, &size) ? errno : 0, EFAULT);
+	size = 7;
+	EXPECT(getsockopt(fd, SOL_IP, IPSEC_SO_REQUEST, bytes, &size) ? errno : 0, EINVAL);
 
 	EXPECT(ipsec_request_from_fd(fd, &back), 0);
 	EXPECT(back && ipsec_request_flags(back) == IPSEC_REQUEST_F_PRIVACY, 1);
@@ -270,6 +303,112 @@ static void test_users(void)
 	report("anybody may require, and only an administrator answer");
 }
 
+#define USERS		16
+#define OF_USER		64	/* negotiations of one user at once */
+
+static struct {
+	_Atomic int count[USERS];
+	_Atomic bool stop;
+} *shares;
+
+/* A socket each, since one waits for one. Return: the socket, or a negative errno. */
+static int negotiate(const struct ipsec_request *request)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (fd < 0 || ipsec_request_apply(request, fd))
+		err(1, "socket");
+	if (sendto(fd, "secret", 6, 0, (struct sockaddr *)&right, length) == 6)
+		return fd;
+	close(fd);
+	return -errno;
+}
+
+static void negotiate_as(int user, const struct ipsec_request *request)
+{
+	int ret;
+
+	if (setgid(2000 + user) || setuid(2000 + user))
+		_exit(1);
+	while (!shares->stop) {
+		ret = negotiate(request);
+		if (ret >= 0)
+			shares->count[user]++;
+		else if (ret != -EDQUOT)
+			_exit(2);
+		else
+			usleep(100000);
+	}
+	_exit(0);
+}
+
+static int count_negotiation(const struct nlmsghdr *nlh, void *count)
+{
+	*(int *)count += !!ipsec_parse_find(nlh, IPSEC_A_REQUEST);
+	return 0;
+}
+
+static int negotiations(void)
+{
+	_Alignas(8) char buf[256];
+	struct nlmsghdr *nlh;
+	int ret, count = 0;
+
+	nlh = ipsec_nl_request(ipsec, buf, IPSEC_CMD_REQUEST_GET, NLM_F_DUMP);
+	ipsec_enter(ipsec);
+	ret = ipsec_nl_talk(ipsec, nlh, count_negotiation, &count);
+	ipsec_leave(ipsec);
+	return ret ?: count;
+}
+
+/* Negotiations cost those who ask for them nothing, so there are limits. */
+static void test_share(void)
+{
+	struct ipsec_request *request = request_new("privacy");
+	int i, fd, status, all = 0, room = 16 << 20;
+	double end;
+
+	shares = mmap(NULL, sizeof(*shares), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
+	if (shares == MAP_FAILED || ipsec_request_set_timeout(request, 100000))
+		errx(1, "shares");
+	set_address(&right, "10.0.0.2");
+	agent_open();
+	if (setsockopt(mnl_socket_get_fd(agent), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
+		err(1, "SO_RCVBUFFORCE");
+	fflush(stdout);
+	for (i = 0; i < USERS; i++)
+		if (!fork())
+			negotiate_as(i, request);
+	for (end = now() + 40; now() < end && all < USERS * OF_USER; usleep(100000))
+		for (all = i = 0; i < USERS; i++)
+			all += shares->count[i];
+	usleep(500000);
+	for (i = 0; i < USERS; i++)
+		EXPECT(shares->count[i], OF_USER);
+	report("a user has his share of negotiations, and no more");
+
+	EXPECT(negotiations(), USERS * OF_USER);
+	EXPECT(negotiate(request), -EDQUOT);
+	EXPECT(negotiations(), USERS * OF_USER);
+	shares->stop = true;
+	for (i = 0; i < USERS; i++)
+		if (wait(&status) < 0 || status)
+			complain("# a user: status 0x%x\n", status);
+	for (end = now() + 10; now() < end && negotiations() > 0; )
+		usleep(100000);
+	fd = negotiate(request);
+	EXPECT(fd >= 0, 1);
+	EXPECT(negotiations(), 1);
+	close(fd);
+	agent_close();
+	ipsec_close(ipsec);
+	ipsec = NULL;
+	munmap(shares, sizeof(*shares));
+	ipsec_request_free(request);
+	report("nor has a namespace, until they have ended");
+}
+
 static void test_module(void)
 {
 	struct ipsec_request *request = request_new("privacy");
@@ -344,7 +483,7 @@ int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	ksft_print_header();
-	ksft_set_plan(7);
+	ksft_set_plan(9);
 	load();
 	family = AF_INET;
 	go_home();
@@ -353,6 +492,7 @@ int main(void)
 	test_library();
 	test_kinds();
 	test_users();
+	test_share();
 	test_module();
 	test_namespace();
 	if (unload_soon())
