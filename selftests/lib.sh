@@ -192,6 +192,7 @@ ipsec_protos() {
 	none)		;;
 	ah)		echo ah ;;
 	ah-esp)		echo esp ah ;;
+	ipcomp)		echo comp ;;
 	ipcomp-esp)	echo comp esp ;;
 	*)		echo esp ;;
 	esac

@@ -62,6 +62,15 @@ static void join(const char *name)
 	write_file(path, "0");
 }
 
+static void remove_group(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), ROOT "/%s", name);
+	if (rmdir(path))
+		complain("# rmdir %s: %s\n", path, strerror(errno));
+}
+
 /* As this user, require something of a group. */
 static int require_fd(int fd, const struct ipsec_request *request)
 {
@@ -179,20 +188,104 @@ static void race(void)
 	ipsec_request_free(request);
 }
 
+/* ----------------------------------------------------- how many, and in which order */
+
+#define MANY		64	/* groups of one user */
+#define SOMEBODY	65533
+
+static void above(void)
+{
+	EXPECT(require("above/below", "privacy"), 0);
+	/* it would hold below as well */
+	EXPECT(require("above", "privacy"), -EEXIST);
+}
+
+static void deep(void)
+{
+	EXPECT(require("deep", "privacy"), 0);
+	EXPECT(require("deep/er", "integrity"), 0);
+	EXPECT(require("deep/er/est", "end-to-end"), 0);
+	EXPECT(require("deep/er/est/one", "privacy"), -EDQUOT);
+}
+
+static int number;	/* of a group of many */
+
+static const char *of_many(void)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "many/%d", number);
+	return name;
+}
+
+static void one_of_many(void)
+{
+	EXPECT(require(of_many(), "privacy"), number < MANY ? 0 : -EDQUOT);
+}
+
+static void one_of_another(void)
+{
+	EXPECT(require(of_many(), "privacy"), 0);
+}
+
+static void limits(void)
+{
+	make_group("above", NOBODY);
+	make_group("above/below", NOBODY);
+	in_group("above/below", NOBODY, above);
+	report("nor is anything required above a group of which something is");
+
+	make_group("deep", NOBODY);
+	make_group("deep/er", NOBODY);
+	make_group("deep/er/est", NOBODY);
+	make_group("deep/er/est/one", NOBODY);
+	in_group("deep/er/est/one", NOBODY, deep);
+	report("there are so many of them above each other, and no more");
+
+	make_group("many", 0);
+	for (number = 0; number <= MANY; number++) {
+		make_group(of_many(), SOMEBODY);
+		in_group(of_many(), SOMEBODY, one_of_many);
+	}
+	number = MANY;
+	make_group(of_many(), NOBODY);
+	in_group(of_many(), NOBODY, one_of_another);
+	report("a user has so many of them, and others have theirs");
+}
+
+static void limits_end(void)
+{
+	for (number = 0; number <= MANY; number++)
+		remove_group(of_many());
+	remove_group("many");
+	remove_group("deep/er/est/one");
+	remove_group("deep/er/est");
+	remove_group("deep/er");
+	remove_group("deep");
+	remove_group("above/below");
+	remove_group("above");
+}
+
 /* -------------------------------------------------------------- what is sent */
 
-static int send_kind(int type, int protocol)
+static int send_kind_to(struct sockaddr_storage to, int type, int protocol)
 {
 	struct icmphdr echo = { .type = family == AF_INET ? ICMP_ECHO : 128 };
-	struct sockaddr_storage to = right;
 	int fd, ret;
 
+	if (type == SOCK_RAW)
+		((struct sockaddr_in *)&to)->sin_port = 0;	/* and of sockaddr_in6 */
 	fd = socket(family, type, protocol);
 	if (fd < 0)
 		return -errno;
 	ret = sendto(fd, &echo, sizeof(echo), 0, (struct sockaddr *)&to, length) < 0 ? -errno : 0;
 	close(fd);
 	return ret;
+}
+
+static int send_kind(int type, int protocol)
+{
+	return send_kind_to(right, type, protocol);
 }
 
 static void sends_nothing(void)
@@ -214,6 +307,7 @@ static void sends_nothing(void)
 	close(fd);
 	EXPECT(send_kind(SOCK_DGRAM, IPPROTO_UDP) != 0, 1);
 	EXPECT(send_kind(SOCK_DGRAM, IPPROTO_UDPLITE) != 0, 1);
+	EXPECT(send_kind(SOCK_RAW, IPPROTO_TCP) != 0, 1);
 	/* of an echo over IPv6 nobody is told whether it left; the wire tells */
 	EXPECT(send_kind(SOCK_DGRAM, icmp) != 0, family == AF_INET);
 	ipsec_request_free(request);
@@ -225,7 +319,17 @@ static void sends_all(void)
 
 	EXPECT(send_kind(SOCK_DGRAM, IPPROTO_UDP), 0);
 	EXPECT(send_kind(SOCK_DGRAM, IPPROTO_UDPLITE), 0);
+	EXPECT(send_kind(SOCK_RAW, IPPROTO_TCP), 0);
 	EXPECT(send_kind(SOCK_DGRAM, icmp), 0);
+}
+
+/* Three groups want something of its sockets. */
+static void sends_nothing_deep(void)
+{
+	EXPECT(send_kind(SOCK_DGRAM, IPPROTO_UDP), -ENOKEY);
+	EXPECT(send_kind(SOCK_DGRAM, IPPROTO_UDPLITE) != 0, 1);
+	/* nobody has said that what does not leave the host may pass */
+	EXPECT(send_kind_to(left, SOCK_DGRAM, IPPROTO_UDPLITE) != 0, 1);
 }
 
 static int seen_of_all(void)
@@ -401,6 +505,7 @@ static void connects(void)
 	EXPECT(ipsec_request_apply(NULL, fd), -EISCONN);
 	close(peer);
 	close(fd);
+	sends_all();
 }
 
 static void loopback_only(void)
@@ -414,6 +519,8 @@ static void loopback_only(void)
 	fd = socket(family, SOCK_STREAM, 0);
 	EXPECT(connect(fd, (struct sockaddr *)&to, length) ? errno : 0, 0);
 	close(fd);
+	EXPECT(send_kind_to(left, SOCK_DGRAM, IPPROTO_UDPLITE), 0);
+	EXPECT(send_kind(SOCK_DGRAM, IPPROTO_UDPLITE) != 0, 1);
 	close(listener);
 	fd = socket(family, SOCK_STREAM, 0);
 	EXPECT(connect(fd, (struct sockaddr *)&right, length) ? errno : 0, ENOKEY);
@@ -423,6 +530,68 @@ static void loopback_only(void)
 static void set_loopback(void)
 {
 	EXPECT(require("loopback", "privacy,loopback"), 0);
+}
+
+/* ------------------------------------------------------------------- the agent */
+
+#define BOTH_METHODS	(1U << IPSEC_AUTH_PKIX_INLINE | 1U << IPSEC_AUTH_BTNS)
+
+static struct ipsec_request *strict(const char *words, uint32_t methods, unsigned int timeout)
+{
+	struct ipsec_request *request = request_new(words);
+
+	if (ipsec_request_set_methods(request, methods) ||
+	    ipsec_request_set_peer(request, IPSEC_IDENTITY_A_CERTIFICATE_DN, "CN=*") ||
+	    ipsec_request_set_timeout(request, timeout))
+		errx(1, "request");
+	return request;
+}
+
+static void set_strict(void)
+{
+	struct ipsec_request *request = strict("privacy", BOTH_METHODS, 5000);
+	int fd = open_group("strict");
+
+	EXPECT(require_fd(fd, request), 0);
+	close(fd);
+	ipsec_request_free(request);
+}
+
+static unsigned int own_timeout;
+
+static void negotiates(void)
+{
+	struct ipsec_request *request = strict("integrity", 1U << IPSEC_AUTH_PKIX_INLINE,
+					       own_timeout);
+	int fd = socket(family, SOCK_DGRAM, 0);
+
+	EXPECT(ipsec_request_apply(request, fd), 0);
+	EXPECT(sendto(fd, "secret", 6, 0, (struct sockaddr *)&right, length), 6);
+	close(fd);
+	ipsec_request_free(request);
+}
+
+static void test_agent(void)
+{
+	static const unsigned int timeouts[] = { 2000, 9000 };
+	struct asked asked = {};
+	unsigned int i;
+
+	make_group("strict", NOBODY);
+	in_group("strict", NOBODY, set_strict);
+	agent_open();
+	for (i = 0; i < ARRAY_SIZE(timeouts); i++) {
+		own_timeout = timeouts[i];
+		in_group("strict", NOBODY, negotiates);
+		EXPECT(agent_asked(&asked, 1000), 1);
+		EXPECT(asked.flags, IPSEC_REQUEST_F_PRIVACY | IPSEC_REQUEST_F_INTEGRITY);
+		EXPECT(asked.methods, 1U << IPSEC_AUTH_PKIX_INLINE);
+		EXPECT(asked.timeout > 0 && asked.timeout <= (i ? 5000 : 2000), 1);
+		EXPECT(!i || asked.timeout > 2000, 1);
+		EXPECT(asked.uid, NOBODY);
+	}
+	agent_close();
+	report("an agent is asked for all that is required, in the shorter time");
 }
 
 static void test_groups(void)
@@ -492,13 +661,25 @@ static void test_groups(void)
 	in_group("loopback", NOBODY, set_loopback);
 	in_group("loopback", 0, loopback_only);
 	report("what does not leave the host may be let pass");
+
+	limits();
+	usleep(300000);
+	seen_of_all();
+	in_group("deep/er/est/one", 0, sends_nothing_deep);
+	usleep(200000);
+	EXPECT(seen_of_all(), 0);
+	report("what is required above holds below");
+	test_agent();
 }
 
 static void test_end(void)
 {
-	if (rmdir(ROOT "/mine") || rmdir(ROOT "/loopback") || rmdir(ROOT "/other") ||
-	    rmdir(ROOT "/foreign"))
-		complain("# rmdir: %s\n", strerror(errno));
+	limits_end();
+	remove_group("mine");
+	remove_group("loopback");
+	remove_group("other");
+	remove_group("foreign");
+	remove_group("strict");
 	hosts_down();
 	/* it is looked for now and then */
 	EXPECT(unload_soon(), 0);
@@ -512,7 +693,7 @@ int main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	ksft_print_header();
-	ksft_set_plan(2 * 12);
+	ksft_set_plan(2 * 17);
 	for (i = 0; i < ARRAY_SIZE(families); i++) {
 		load();
 		hosts_up(families[i]);

@@ -265,6 +265,41 @@ static void test_weaker(void)
 	shell("IPSEC_KIND=esp-null; ipsec_down");
 }
 
+static void test_compression(void)
+{
+	int udp = udp_socket("left", &left), other = udp_socket("right", &right);
+	struct ipsec_request *request = request_new("");
+	static char zeros[1000];	/* which shrink */
+
+	shell("ipsec_up ipcomp-esp $F level=use");
+	met_and_closed(request_new("privacy,compression"));
+	refused(request_new("privacy,no-compression"), -EPROTO, IPSEC_REQUEST_REASON_WEAKER);
+	shell("IPSEC_KIND=ipcomp-esp; ipsec_down");
+	report("compression is required, and is there");
+
+	shell("ipsec_up ipcomp $F level=use");
+	seen(IPPROTO_COMP);
+	EXPECT(sendto(udp, zeros, sizeof(zeros), 0, (struct sockaddr *)&right, length),
+	       sizeof(zeros));
+	EXPECT(receive(other) > 0, 1);
+	EXPECT(seen(IPPROTO_COMP) > 0, 1);
+	EXPECT(ipsec_request_apply(request, udp), 0);
+	EXPECT(sendto(udp, zeros, sizeof(zeros), 0, (struct sockaddr *)&right, length) < 0 ?
+	       errno : 0, EPROTO);
+	EXPECT(seen(IPPROTO_COMP), 0);
+	EXPECT(sendto(other, zeros, sizeof(zeros), 0, (struct sockaddr *)&left, length),
+	       sizeof(zeros));
+	EXPECT(receive(udp), -EAGAIN);
+	EXPECT(seen(IPPROTO_COMP) > 0, 1);
+	EXPECT(status_of(udp).refused_in > 0, 1);
+	EXPECT(status_of(udp).reason, IPSEC_REQUEST_REASON_WEAKER);
+	shell("IPSEC_KIND=ipcomp; ipsec_down");
+	report("compression alone protects nothing");
+	close(udp);
+	close(other);
+	ipsec_request_free(request);
+}
+
 static struct ipsec_request *of_peer(uint8_t who)
 {
 	struct ipsec_request *request = request_new("privacy");
@@ -344,6 +379,20 @@ static void test_listener(void)
 	close(fd);
 	shell("IPSEC_KIND=esp-null; ipsec_down");
 	report("nor does one under weaker protection");
+
+	/* left has nothing that would protect what it sends */
+	shell("ipsec_up esp-gcm $F level=use; left $IP xfrm policy delete "
+	      "src $LEFT_IP dst $RIGHT_IP dir out");
+	from_left();
+	enter("right");
+	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	EXPECT(connect(fd, (struct sockaddr *)&left, length) ? errno : 0, EINPROGRESS);
+	EXPECT(accept_within(listener, 1500), -EAGAIN);
+	EXPECT(from_left(), 0);
+	EXPECT(status_of(listener).refused_out > 0, 1);
+	close(fd);
+	shell("IPSEC_KIND=esp-gcm; ipsec_down");
+	report("nor does it answer in clear what has come protected");
 
 	shell("ipsec_up esp-gcm $F level=use");
 	enter("right");
@@ -460,6 +509,41 @@ static void test_cookies(void)
 	ipsec_request_free(request);
 }
 
+/* One socket, two peers, and then another address of its own. @request: for a second */
+static void test_agent_flows(const struct ipsec_request *request)
+{
+	struct sockaddr_storage elsewhere;
+	struct asked asked = {};
+	socklen_t size = sizeof(int);
+	int fd, error = 0;
+
+	set_address(&elsewhere, family == AF_INET ? "10.0.0.9" : "fd00::9");
+	enter("left");
+	fd = socket(family, SOCK_DGRAM, 0);
+	EXPECT(ipsec_request_apply(request, fd), 0);
+	EXPECT(sendto(fd, "one", 3, 0, (struct sockaddr *)&elsewhere, length), 3);
+	EXPECT(sendto(fd, "two", 3, 0, (struct sockaddr *)&right, length), 3);
+	EXPECT(agent_asked(&asked, 1000), 2);
+	shell("[ $F = 4 ] && a=10.0.0.3 || a=fd00::3; left $IP addr add $a dev veth; "
+	      "left $IP route add $RIGHT_IP dev veth src $a");
+	EXPECT(sendto(fd, "three", 5, 0, (struct sockaddr *)&right, length), 5);
+	EXPECT(agent_asked(&asked, 1000), 1);
+	EXPECT(sendto(fd, "four", 4, 0, (struct sockaddr *)&right, length), 4);
+	EXPECT(agent_asked(&asked, 0), 0);
+	report("of each flow of a socket it is asked, once");
+
+	sleep(3);
+	EXPECT(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
+	EXPECT(error, ETIMEDOUT);
+	EXPECT(status_of(fd).reason, IPSEC_REQUEST_REASON_TIMEOUT);
+	EXPECT(agent_answer(asked.id, IPSEC_REQUEST_REASON_NONE, NULL), -ENOENT);
+	EXPECT(seen(IPPROTO_UDP), 0);
+	close(fd);
+	shell("[ $F = 4 ] && a=10.0.0.3/32 || a=fd00::3/128; "
+	      "left $IP route del $RIGHT_IP dev veth; left $IP addr del $a dev veth");
+	report("if it says nothing of a datagram, time runs out, too");
+}
+
 static void test_agent(void)
 {
 	struct ipsec_request *request = request_new("privacy");
@@ -543,6 +627,8 @@ static void test_agent(void)
 	EXPECT(seen(IPPROTO_UDP), 0);
 	close(udp);
 	report("the same for datagrams");
+
+	test_agent_flows(request);
 	agent_close();
 	ipsec_request_free(request);
 }
@@ -554,7 +640,7 @@ int main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	ksft_print_header();
-	ksft_set_plan(2 * 30);
+	ksft_set_plan(2 * 35);
 	for (i = 0; i < ARRAY_SIZE(families); i++) {
 		load();
 		hosts_up(families[i]);
@@ -562,6 +648,7 @@ int main(void)
 		test_no_sa();
 		test_met();
 		test_weaker();
+		test_compression();
 		test_identity();
 		test_listener();
 		test_cookies();

@@ -222,7 +222,10 @@ static void test_clear(void)
 	EXPECT(latch.refused, 3);
 	EXPECT(latch.reason, IPSEC_LATCH_REASON_OUT_CLEAR);
 	EXPECT(latch.state, IPSEC_LATCH_BROKEN);
-	report("what would leave in clear does not, and breaks the latch");
+	EXPECT(ipsec_latch_set(fd, IPSEC_LATCH_F_ON), 0);
+	EXPECT(latch_of(fd).refused, 3);
+	EXPECT(latch_of(fd).state, IPSEC_LATCH_BROKEN);
+	report("what would leave in clear does not, and breaks the latch, which stays");
 
 	shell("ipsec_up none $F; IPSEC_KIND=esp-gcm IPSEC_LEVEL=use; "
 	      "{ ipsec_policy in lr; ipsec_policy out rl; } | right $IP -batch -; "
@@ -344,13 +347,65 @@ static void test_waiting(void)
 	report("what waits for an identity has a limit");
 }
 
+/* Once it asks for no tokens any more, its request and its latch hold all the same. */
+static void test_required(void)
+{
+	struct ipsec_request *request = NULL;
+	int i;
+
+	close(fd);
+	shell("both xfrm policy flush; both xfrm state flush; ipsec_up esp-gcm $F level=use");
+	enter("left");
+	fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&left, length))
+		err(1, "socket on left");
+	EXPECT(ipsec_request_new(&request), 0);
+	EXPECT(ipsec_request_apply(request, fd), 0);
+	ipsec_request_free(request);
+	if (connect(fd, (struct sockaddr *)&right, length))
+		err(1, "connect");
+	EXPECT(ipsec_recvptoken_set(fd, true), 0);
+	both_ways(8, 8);
+	EXPECT(ipsec_latch_set(fd, IPSEC_LATCH_F_ON), 0);
+	EXPECT(ipsec_recvptoken_set(fd, false), 0);
+	both_ways(8, 8);
+	/* these SAs meet the request, but are not what it is latched to */
+	shell("both xfrm policy flush; both xfrm state flush; "
+	      "ipsec_up esp-gcm $F level=use spi=0x9000 reqid=2");
+	for (i = 0; i < 2; i++) {
+		send_from(peer, 8);
+		EXPECT(receive(fd, i ? MSG_PEEK : 0), -EAGAIN);
+	}
+	EXPECT(ipsec_recvptoken_set(fd, true), 0);
+	EXPECT(latch_of(fd).refused, 2);
+	report("with a request it holds without tokens, too");
+}
+
+/* What is long gone is neither told of nor latched to. */
+static void test_stale(void)
+{
+	ipsec_ptoken_t ptoken;
+	int i;
+
+	EXPECT(ipsec_latch_set(fd, 0), 0);
+	both_ways(8, 8);
+	EXPECT(ipsec_ptoken_from_fd(fd, &ptoken), 0);
+	shell("left $BUILD/tools/ipsec-token config set linger 1; "
+	      "both xfrm policy flush; both xfrm state flush");
+	for (i = 0; i < 150 && !ipsec_ptoken_from_fd(fd, &ptoken); i++)
+		usleep(100000);
+	EXPECT(ipsec_ptoken_from_fd(fd, &ptoken), -ESTALE);
+	EXPECT(ipsec_latch_set(fd, IPSEC_LATCH_F_ON), -ESTALE);
+	report("what is long gone can't be latched to");
+}
+
 int main(void)
 {
 	static const int families[] = { AF_INET, AF_INET6 };
 	unsigned int i;
 
 	ksft_print_header();
-	ksft_set_plan(2 * 12);
+	ksft_set_plan(2 * 14);
 	for (i = 0; i < ARRAY_SIZE(families); i++) {
 		family = families[i];
 		setup();
@@ -363,6 +418,8 @@ int main(void)
 		test_latched_clear();
 		test_disconnect();
 		test_waiting();
+		test_required();
+		test_stale();
 		close(fd);
 		close(peer);
 		close(wire);

@@ -360,6 +360,8 @@ static inline void agent_close(void)
 struct asked {
 	uint64_t id;
 	uint32_t flags;
+	uint32_t methods;
+	uint32_t timeout;
 	uint32_t uid;
 	uint16_t peer_port;
 	uint8_t protocol;
@@ -383,6 +385,12 @@ static inline bool asked_of(const struct nlmsghdr *nlh, struct asked *asked)
 			break;
 		case IPSEC_REQUEST_A_FLAGS:
 			asked->flags = mnl_attr_get_u32(attr);
+			break;
+		case IPSEC_REQUEST_A_METHODS:
+			asked->methods = mnl_attr_get_u32(attr);
+			break;
+		case IPSEC_REQUEST_A_TIMEOUT:
+			asked->timeout = mnl_attr_get_u32(attr);
 			break;
 		case IPSEC_REQUEST_A_UID:
 			asked->uid = mnl_attr_get_u32(attr);
