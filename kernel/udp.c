@@ -494,14 +494,17 @@ static void ipsec_udp_destruct(struct sock *sk)
 }
 
 /*
- * Several may do this at once; the table decides who is the one. The socket holds the
- * namespace, and who calls this, the module.
+ * Several may do this at once; the table decides who is the one. Who calls this holds
+ * the module, but sockets of the kernel itself do not hold the namespace.
  */
 static int udp_record(struct sock *sk, gfp_t gfp)
 {
 	struct ipsec_net *in = ipsec_net(sock_net(sk));
 	struct ipsec_udp *udp;
 	int err;
+
+	if (READ_ONCE(in->dead))
+		return -ENETDOWN;
 
 	udp = udp_find(in, sk);
 	if (udp) {
@@ -562,7 +565,7 @@ static void udp_opt_out(struct sock *sk)
  *
  * Context: any but hard interrupts.
  * Return: 0; -EBUSY if something else handles the socket's receiving, such as a
- * sockmap; -ENOMEM.
+ * sockmap; -ENETDOWN; -ENOMEM.
  */
 int ipsec_udp_guard(struct sock *sk, gfp_t gfp)
 {
@@ -605,7 +608,7 @@ void ipsec_udp_unguard(struct sock *sk)
  * Context: process, may sleep; takes the socket lock. The caller holds the
  * module.
  * Return: 0; -EOPNOTSUPP if it is neither UDP nor UDPv6; -EBUSY if something
- * else handles the socket's receiving, such as a sockmap; -ENOMEM.
+ * else handles the socket's receiving, such as a sockmap; -ENETDOWN; -ENOMEM.
  */
 int ipsec_udp_recvptoken_set(struct sock *sk, bool on)
 {

@@ -216,7 +216,7 @@ static inline void not_known(bool begin)
 	close(fd);
 	snprintf(words, sizeof(words),
 		 "IPSEC_KIND=esp-gcm IPSEC_SPI=%u; "
-		 "IPSEC_REQID=%d ipsec_sas add rl | left $IP -batch - && "
+		 "IPSEC_REQID=%u ipsec_sas add rl | left $IP -batch - && "
 		 "{ ipsec_sas add rl; IPSEC_SPI=%u; ipsec_sas delete rl; } | right $IP -batch -",
 		 spi + 0x1000, begin ? spi / 0x1000 + 1 : 1, spi);
 	right_shell(words);
