@@ -12,6 +12,7 @@
 # way rl|lr KIND [LEFT RIGHT]: SAs and policies of one direction, on both hosts. The
 # addresses are those of a tunnel, if not the hosts' own.
 way() {
+	# shellcheck disable=SC2034 # for ipsec_sas and ipsec_policy
 	local IPSEC_KIND=$2 IPSEC_LEFT=${3:-$LEFT_IP} IPSEC_RIGHT=${4:-$RIGHT_IP}
 	local from=left to=right
 
@@ -29,6 +30,7 @@ rekeyed() {
 	tell "mode enforce ; between $LEFT_IP $RIGHT_IP ; bind $IPSEC_SPI a1 4711"
 	tell "open x responder ; say x"
 	ask count
+	# shellcheck disable=SC2034 # for ipsec_sas
 	IPSEC_KIND=esp-bare IPSEC_SPI=0x2000
 	for host in left right; do
 		ipsec_sas add rl | $host $IP -batch -
