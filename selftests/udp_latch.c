@@ -153,6 +153,14 @@ static void setup(void)
 		err(1, "packet socket");
 }
 
+static void teardown(void)
+{
+	close(fd);
+	close(peer);
+	close(wire);
+	shell("net_down");
+}
+
 static void test_asking(void)
 {
 	struct ipsec_latch latch;
@@ -418,12 +426,12 @@ int main(void)
 		test_latched_clear();
 		test_disconnect();
 		test_waiting();
+		teardown();
+		/* no agent has spoken on these hosts */
+		setup();
 		test_required();
 		test_stale();
-		close(fd);
-		close(peer);
-		close(wire);
-		shell("net_down");
+		teardown();
 	}
 	ksft_finished();
 }
