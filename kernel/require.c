@@ -141,17 +141,19 @@ void ipsec_required_drop(struct ipsec_required *required)
  */
 void ipsec_required_due(struct ipsec_required *required, unsigned long delay)
 {
-	if (!refcount_inc_not_zero(&required->sk->sk_refcnt))
+	struct sock *sk = required->sk;
+
+	if (!refcount_inc_not_zero(&sk->sk_refcnt))
 		return;
 	/* the socket's end may have been told of since the record was found */
 	if (!refcount_inc_not_zero(&required->refs)) {
-		sock_put(required->sk);
+		sock_put(sk);
 		return;
 	}
 	if (mod_delayed_work(require_workqueue, &required->work, delay)) {
-		/* it was due already */
-		refcount_dec(&required->refs);
-		sock_put(required->sk);
+		/* it was due already, and may be done and the socket gone by now */
+		ipsec_required_put(required);
+		sock_put(sk);
 	}
 }
 
@@ -165,8 +167,8 @@ void ipsec_required_not_due(struct ipsec_required *required)
 {
 	if (!cancel_delayed_work(&required->work))
 		return;
-	refcount_dec(&required->refs);
 	sock_put(required->sk);
+	ipsec_required_put(required);
 }
 
 /**
