@@ -50,14 +50,14 @@ function miss(file, line, function_name, text, whether, what, entry) {
 BEGIN {
 	while ((getline line < named) > 0) {
 		if (line ~ /^#/ || line ~ /^[ \t]*$/) {
-			reason = ""
+			reason = 0
 		} else if (line ~ /^[^ \t]/) {
-			reason = reason line
+			reason = 1
 		} else {
 			sub(/^[ \t]+/, "", line)
 			if (!reason)
 				fail("coverage.named: no reason for: " line)
-			name[line] = reason
+			name[line]
 		}
 	}
 	close(named)
