@@ -15,6 +15,7 @@
 #include "latch.h"
 #include "netns.h"
 #include "tcp.h"
+#include "walk.h"
 
 static const struct genl_family *dump_family(const struct netlink_callback *cb)
 {
@@ -142,7 +143,7 @@ static int dump_connections(struct sk_buff *skb, struct netlink_callback *cb,
 	void *header;
 	int err = 0;
 
-	rhashtable_walk_start(iter);
+	ipsec_walk_start(iter);
 	/* the one that found no room in the last message comes first */
 	connection = rhashtable_walk_peek(iter);
 	for (; connection; connection = rhashtable_walk_next(iter)) {
@@ -290,7 +291,7 @@ int ipsec_dump_identities(struct sk_buff *skb, struct netlink_callback *cb)
 	void *header;
 	int err = 0;
 
-	rhashtable_walk_start(iter);
+	ipsec_walk_start(iter);
 	binding = rhashtable_walk_peek(iter);
 	for (; binding; binding = rhashtable_walk_next(iter)) {
 		if (IS_ERR(binding))

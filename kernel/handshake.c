@@ -30,6 +30,7 @@
 #include "secpath.h"
 #include "segment.h"
 #include "tcp.h"
+#include "walk.h"
 
 static bool closing;	/* the module: nothing new is begun */
 
@@ -507,7 +508,7 @@ static void handshakes_abandon(struct ipsec_net *in)
 
 	rhashtable_walk_enter(&in->connections, &iter);
 	do {
-		rhashtable_walk_start(&iter);
+		ipsec_walk_start(&iter);
 		sk = NULL;
 		while ((connection = rhashtable_walk_next(&iter))) {
 			if (IS_ERR(connection) || !READ_ONCE(connection->backlog))

@@ -23,6 +23,7 @@
 #include "netns.h"
 #include "path.h"
 #include "reaper.h"
+#include "walk.h"
 
 static unsigned int max_bindings = 262144;
 module_param(max_bindings, uint, 0644);
@@ -332,7 +333,7 @@ void ipsec_identity_reap(struct ipsec_net *in)
 
 	rhashtable_walk_enter(&in->bindings, &iter);
 	do {
-		rhashtable_walk_start(&iter);
+		ipsec_walk_start(&iter);
 		while ((binding = rhashtable_walk_next(&iter)) && !IS_ERR(binding)) {
 			if (!ipsec_sa_valid(binding->x)) {
 				spin_lock_bh(&in->lock);

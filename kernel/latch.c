@@ -32,6 +32,7 @@
 #include "netns.h"
 #include "relation.h"
 #include "tcp.h"
+#include "walk.h"
 
 /* Between what is refused and what is done so that the next may pass. */
 #define TEND_DELAY	(HZ / 4)
@@ -614,7 +615,7 @@ static void latch_tend(struct work_struct *work)
 		return;
 	rhashtable_walk_enter(&in->connections, &iter);
 	do {
-		rhashtable_walk_start(&iter);
+		ipsec_walk_start(&iter);
 		sk = NULL;
 		while (!sk && (connection = rhashtable_walk_next(&iter)))
 			sk = IS_ERR(connection) ? NULL : tend_next(in, connection, &reset);

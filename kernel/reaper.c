@@ -13,6 +13,7 @@
 #include "path.h"
 #include "reaper.h"
 #include "relation.h"
+#include "walk.h"
 
 /* After an SA is said to be dead: others usually follow at once. */
 #define REAP_SOON	HZ
@@ -40,7 +41,7 @@ static void reap_paths(struct ipsec_net *in)
 
 	rhashtable_walk_enter(&in->paths, &iter);
 	do {
-		rhashtable_walk_start(&iter);
+		ipsec_walk_start(&iter);
 		while ((path = rhashtable_walk_next(&iter)) && !IS_ERR(path)) {
 			if (!ipsec_path_valid(path) && ipsec_context_reap_path(in, path))
 				ipsec_event_context(in, path->context,

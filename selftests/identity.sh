@@ -7,7 +7,33 @@
 
 RESULTS=37	# of helpers/identity.c
 
-plan $((2 * (RESULTS + 1)))
+MANY=500
+TOOL=$BUILD/tools/ipsec-token
+
+# bindings [HOST]: how many
+bindings() {
+	"$@" "$TOOL" -j stats | jq .bindings
+}
+
+# The reaper makes way for somebody else all the time: for who hears of it.
+many_die() {
+	local listener
+
+	left "$TOOL" monitor >/dev/null &
+	listener=$!
+	check "many SAs have an identity" "$HELPERS/identity_many" $MANY
+	is "$(bindings left)" $((2 * MANY)) "each of them"
+	left $IP xfrm state flush
+	# long before it would look again by itself
+	for ((i = 0; i < 40; i++)); do
+		[ "$(bindings left)" != 0 ] || break
+		sleep 0.25
+	done
+	is "$(bindings left)" 0 "when they are gone at once, no binding is left"
+	kill $listener
+}
+
+plan $((2 * (RESULTS + 1) + 3))
 for family in 4 6; do
 	spi=0x4000
 	net_up
@@ -51,8 +77,10 @@ for family in 4 6; do
 	done
 	exec {answers}<&- {questions}>&-
 	wait "$pid" || KTAP_FAILED=$((KTAP_FAILED + 1))
-	is "$(right "$BUILD/tools/ipsec-token" -j stats | jq .bindings)" 0 \
-		"IPv$family: no binding is left"
+	is "$(bindings right)" 0 "IPv$family: no binding is left"
 	net_down
 done
+
+net_up
+many_die
 finish
