@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "hosts.h"
@@ -223,8 +224,11 @@ static void namespace_once(void)
 	close(rx);
 }
 
+/* A namespace is more work than all else here: without precedence it is never done. */
 static void *move_on(void *unused)
 {
+	if (setpriority(PRIO_PROCESS, gettid(), -10))
+		err(1, "setpriority");
 	while (!atomic_load(&stop)) {
 		namespace_once();
 		usleep(50000);
