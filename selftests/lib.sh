@@ -140,7 +140,7 @@ net_down() {
 
 # ------------------------------------------------------------------ IPsec
 
-IPSEC_KINDS="esp-gcm esp-cbc esp-null ah ah-esp ipcomp-esp tunnel natt xfrmi untrusted none"
+IPSEC_KINDS="esp-gcm esp-cbc esp-null ah ah-esp ipcomp-esp tunnel behind natt xfrmi untrusted none"
 
 # The kernel looks for algorithms while it holds locks that keep it from
 # loading what those need in turn: without this, rfc4106 fails on first use.
@@ -235,7 +235,7 @@ ipsec_sas() {
 
 	[ "$2" = lr ] || src=$IPSEC_RIGHT dst=$IPSEC_LEFT
 	case $IPSEC_KIND in
-	tunnel)	mode=tunnel ;;
+	tunnel | behind) mode=tunnel ;;
 	xfrmi)	mode=tunnel extra="if_id $IPSEC_IF_ID" ;;
 	natt)	extra="encap espinudp 4500 4500 $IPSEC_ANY" ;;
 	esac
@@ -258,7 +258,7 @@ ipsec_policy() {
 	[ "$2" = lr ] || src=$RIGHT_IP dst=$LEFT_IP \
 		outer_src=$IPSEC_RIGHT outer_dst=$IPSEC_LEFT
 	case $IPSEC_KIND in
-	tunnel)	mode=tunnel ;;
+	tunnel | behind) mode=tunnel ;;
 	xfrmi)	mode=tunnel extra="if_id $IPSEC_IF_ID" ;;
 	# A transport mode template has no addresses of its own.
 	*)	outer_src=$IPSEC_ANY outer_dst=$IPSEC_ANY ;;
@@ -306,6 +306,12 @@ xfrmi_up() {
 	done
 }
 
+# behind_up: an address of the host on the right that is not the end of its tunnel
+behind_up() {
+	left $IP route replace "$RIGHT_IP" via "$IPSEC_RIGHT" &&
+	right $IP addr replace "$RIGHT_IP" dev lo
+}
+
 # ipsec_up KIND FAMILY [NAME=VALUE...]: protect everything between the hosts.
 # KIND is one of $IPSEC_KINDS, FAMILY 4 or 6. Afterwards traffic between
 # $LEFT_IP and $RIGHT_IP is what is protected. Names:
@@ -347,6 +353,12 @@ ipsec_up() {
 		4) LEFT_IP=10.1.0.1 RIGHT_IP=10.1.0.2 ;;
 		6) LEFT_IP=fd01::1 RIGHT_IP=fd01::2 ;;
 		esac ;;
+	behind)
+		case $IPSEC_FAMILY in
+		4) RIGHT_IP=10.2.0.2 ;;
+		6) RIGHT_IP=fd02::2 ;;
+		esac
+		behind_up || return ;;
 	esac
 
 	{ ipsec_sas add lr; ipsec_sas add rl; ipsec_policy in lr; ipsec_policy out rl; } |

@@ -72,6 +72,8 @@ static const struct kind {
 	      "deflate", SADB_X_CALG_DEFLATE, 0x20 } } },
 	{ "tunnel", 1, 1, 0, 1, 1, 0, 0,
 	  { { SADB_SATYPE_ESP, XFRM_MODE_TUNNEL, GCM, 0 } } },
+	{ "behind", 1, 1, 0, 1, 0, 0, 0,
+	  { { SADB_SATYPE_ESP, XFRM_MODE_TUNNEL, GCM, 0 } } },
 	{ "natt", 1, 1, 0, 0, 1, 0, UDP_ENCAP_ESPINUDP,
 	  { { SADB_SATYPE_ESP, XFRM_MODE_TRANSPORT, GCM, 0 } } },
 	{ "xfrmi", 1, 1, 0, 1, 0, 42, 0,
