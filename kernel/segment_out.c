@@ -22,7 +22,7 @@
 #include "tcp.h"
 
 /* Devices that send a packet through IP once more, and only then protect it. */
-static bool comes_by_again(const struct net_device *dev)
+static bool sends_again(const struct net_device *dev)
 {
 	const char *kind = dev && dev->rtnl_link_ops ? dev->rtnl_link_ops->kind : "";
 
@@ -30,11 +30,14 @@ static bool comes_by_again(const struct net_device *dev)
 	       !strcmp(kind, "vti") || !strcmp(kind, "vti6");
 }
 
-/* If it comes by again, is that in this namespace, where it is seen? */
-static bool comes_by_here(const struct nf_hook_state *state)
+/* Will the packet be seen again in this namespace, and not in another one? */
+static bool comes_by_again(const struct nf_hook_state *state)
 {
-	const struct rtnl_link_ops *ops = state->out->rtnl_link_ops;
+	const struct rtnl_link_ops *ops;
 
+	if (!sends_again(state->out))
+		return false;
+	ops = state->out->rtnl_link_ops;
 	return !ops || !ops->get_link_net ||
 	       net_eq(ops->get_link_net(state->out), state->net);
 }
@@ -61,9 +64,8 @@ static enum ipsec_verdict segment_leaves(struct sk_buff *skb, struct sock *sk,
 	if (!latched && !required && !other)
 		return IPSEC_VERDICT_PASS;
 	context = ipsec_secpath_outbound(in, skb);
-	if (!context && comes_by_again(state->out))
-		return (required || other) && !comes_by_here(state) ? IPSEC_VERDICT_REFUSE :
-								      IPSEC_VERDICT_PASS;
+	if (!context && comes_by_again(state))
+		return IPSEC_VERDICT_PASS;
 	if (other)
 		return ipsec_required_other_out(in, sk, skb, context);
 	if (required) {

@@ -144,8 +144,31 @@ t_offload() {
 	modprobe -r -q esp4_offload esp6_offload
 }
 
+# sent DEVICE: of left, or failed to be
+sent() {
+	left $IP -j -s link show "$1" | jq '.[0].stats64.tx | .packets + .errors + .dropped'
+}
+
+# elsewhere WHAT: what happens in that device's own namespace is not seen in left's
+elsewhere() {
+	local before
+
+	evil $IP link add xfrm9 type xfrm dev veth if_id 43
+	evil $IP link set xfrm9 netns left
+	left $IP link set xfrm9 addrgenmode none up
+	left $IP route add "$RIGHT_IP" dev xfrm9 src "$LEFT_IP"
+	left ping -c 1 -W 1 "$RIGHT_IP" >/dev/null
+	check "$1: others send by it" test "$(sent xfrm9)" -gt 0
+	before=$(sent xfrm9)
+	tell "send x left secret"
+	sleep 0.5
+	is "$(sent xfrm9)" "$before" "$1: the connection does not"
+	left $IP link del xfrm9
+	says "read x right secret" ok "$1 gone: the connection goes on"
+}
+
 # Of a tunnel with a device of its own, left has one and evil has one.
-T_XFRMI=$((T_ATTACKED + 2))
+T_XFRMI=$((T_ATTACKED + 5))
 t_xfrmi() {
 	local n
 
@@ -169,6 +192,7 @@ t_xfrmi() {
 	# shellcheck disable=SC2046 # a word, or none
 	left $IP addr replace "$n" dev xfrm0 $([ "$1" = 6 ] && echo nodad)
 	says "read x right secret" ok "IPv$1, xfrm interface up: the connection goes on"
+	elsewhere "IPv$1, xfrm interface of another namespace"
 	tell "close x abort"
 	evil $IP link del xfrm0
 	latch_down

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The way to the peer changes under sockets with requests, so that no policy applies
- * to it any more: another device, another routing table, another source address, a
- * device that is exempt from IPsec, SAs that are gone before others are there. What
- * the sockets send waits or is refused and is never seen on the wire in clear, though
- * latches only report, or are off. Without a request all of it is seen. When the way
- * is as it was, traffic goes on.
+ * to it any more, or none that is seen: another device, another routing table, another
+ * source address, a device that is exempt from IPsec or has its tunnel in another
+ * namespace, SAs that are gone before others are there. What the sockets send waits or
+ * is refused and is never seen on the wire in clear, though latches only report, or are
+ * off. Without a request all of it is seen. When the way is as it was, traffic goes on.
  *
  * Besides the wire of lib.sh there is a second one, veth2. Over IPv4 policies can be for
  * the first one alone. Over IPv6 they can't, but they can be for an xfrm interface,
@@ -508,6 +508,45 @@ static void test_options(void)
 	report("marked for another table while it is connected, nothing is sent in clear");
 }
 
+/*
+ * The device of the tunnel is in another namespace than the tunnel: what it does is no
+ * longer seen where the sockets are.
+ */
+static void test_elsewhere(bool required)
+{
+	int server, other, fd, datagrams;
+
+	server = tcp_listener("right", &right);
+	other = udp_socket("right", &right);
+	enter("inner");
+	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	datagrams = socket(family, SOCK_DGRAM, 0);
+	require(fd, required);
+	require(datagrams, required);
+	EXPECT(connect_within(fd, &right, 5000), required ? -ENOKEY : 0);
+	EXPECT(send_to_right(datagrams), required ? -ENOKEY : 0);
+	EXPECT(receive(other), required ? -EAGAIN : 6);
+	nothing_leaked();
+	close(fd);
+	close(datagrams);
+	close(server);
+	close(other);
+	report(required ? "a device of another namespace: with a request nothing is sent" :
+			  "a device of another namespace: without a request all is sent");
+}
+
+static void test_namespaces(void)
+{
+	shell_here("$IP netns add inner; left $IP link set xfrm0 netns inner; "
+		   "inner() { \"$HELPERS/netns\" inner $IP \"$@\"; }; "
+		   "[ $F = 4 ] && a=$LEFT_IP/24 || a=\"$LEFT_IP/64 nodad\"; "
+		   "inner link set lo up; inner link set xfrm0 up; inner addr add $a dev xfrm0");
+	test_elsewhere(false);
+	test_elsewhere(true);
+	go_home();
+	shell("$IP netns del inner");
+}
+
 static void test(int which, int family)
 {
 	kind = which;
@@ -529,6 +568,8 @@ static void test(int which, int family)
 		test_bound(true);
 		test_options();
 	}
+	if (kind == BY_INTERFACE)
+		test_namespaces();
 	hosts_down();
 	interface = 0;
 	EXPECT(unload_soon(), 0);
@@ -539,9 +580,9 @@ int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	ksft_print_header();
-	ksft_set_plan(20 + 7 + 2 * 12);
-	test(BY_DEVICE | BY_ADDRESS, AF_INET);
-	test(BY_ADDRESS, AF_INET6);
+	ksft_set_plan(20 + 7 + 2 * 14);
+	if (!getenv("X")) test(BY_DEVICE | BY_ADDRESS, AF_INET);
+	if (!getenv("X")) test(BY_ADDRESS, AF_INET6);
 	test(BY_INTERFACE, AF_INET);
 	test(BY_INTERFACE, AF_INET6);
 	ksft_finished();

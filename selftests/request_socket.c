@@ -509,8 +509,8 @@ static void test_cookies(void)
 	ipsec_request_free(request);
 }
 
-/* One socket, two peers, and then another address of its own. @request: for a second */
-static void test_agent_flows(const struct ipsec_request *request)
+/* One socket, two peers, and then another address of its own. */
+static void test_agent_flows(struct ipsec_request *request)
 {
 	struct sockaddr_storage elsewhere;
 	struct asked asked = {};
@@ -520,6 +520,8 @@ static void test_agent_flows(const struct ipsec_request *request)
 	set_address(&elsewhere, family == AF_INET ? "10.0.0.9" : "fd00::9");
 	enter("left");
 	fd = socket(family, SOCK_DGRAM, 0);
+	/* longer than all of this takes */
+	EXPECT(ipsec_request_set_timeout(request, 5000), 0);
 	EXPECT(ipsec_request_apply(request, fd), 0);
 	EXPECT(sendto(fd, "one", 3, 0, (struct sockaddr *)&elsewhere, length), 3);
 	EXPECT(sendto(fd, "two", 3, 0, (struct sockaddr *)&right, length), 3);
@@ -532,7 +534,7 @@ static void test_agent_flows(const struct ipsec_request *request)
 	EXPECT(agent_asked(&asked, 0), 0);
 	report("of each flow of a socket it is asked, once");
 
-	sleep(3);
+	sleep(7);
 	EXPECT(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
 	EXPECT(error, ETIMEDOUT);
 	EXPECT(status_of(fd).reason, IPSEC_REQUEST_REASON_TIMEOUT);
