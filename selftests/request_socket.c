@@ -315,13 +315,18 @@ static struct ipsec_request *of_peer(uint8_t who)
 	return request;
 }
 
-static struct ipsec_request *of_name(const char *pattern)
+static struct ipsec_request *of(enum ipsec_identity_attr what, const char *pattern)
 {
 	struct ipsec_request *request = request_new("privacy");
 
-	if (ipsec_request_set_peer(request, IPSEC_IDENTITY_A_CERTIFICATE_DN, pattern))
+	if (ipsec_request_set_peer(request, what, pattern))
 		errx(1, "%s", pattern);
 	return request;
+}
+
+static struct ipsec_request *of_name(const char *pattern)
+{
+	return of(IPSEC_IDENTITY_A_CERTIFICATE_DN, pattern);
 }
 
 static void test_identity(void)
@@ -341,9 +346,12 @@ static void test_identity(void)
 	met_and_closed(of_name("CN=db.*"));
 	met_and_closed(of_name("*O=Test"));
 	met_and_closed(of_name("*"));
+	met_and_closed(of_name("CN=db.example,O=Test*"));
 	refused(of_name("CN=db"), -EKEYREJECTED, IPSEC_REQUEST_REASON_IDENTITY);
 	refused(of_name("*CN=db.example"), -EKEYREJECTED, IPSEC_REQUEST_REASON_IDENTITY);
 	refused(of_name("cn=db.*"), -EKEYREJECTED, IPSEC_REQUEST_REASON_IDENTITY);
+	/* of which nothing is known */
+	refused(of(IPSEC_IDENTITY_A_CA_DN, "*"), -EKEYREJECTED, IPSEC_REQUEST_REASON_IDENTITY);
 	report("a peer by its name, and no other");
 
 	request = request_new("privacy");
