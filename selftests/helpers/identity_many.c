@@ -10,9 +10,9 @@
 static void pair_bind(struct ipsec *handle, uint8_t number)
 {
 	uint8_t itoken[IPSEC_ITOKEN_SIZE] = { number };
-	_Alignas(8) char buffer[1024];
 	struct nlmsghdr *nlh;
 	struct nlattr *nest;
+	uint64_t buffer[128];
 
 	nlh = ipsec_nl_request(handle, buffer, IPSEC_CMD_IDENTITY_BIND, NLM_F_ACK);
 	nest = mnl_attr_nest_start(nlh, IPSEC_A_IDENTITY);
