@@ -210,14 +210,14 @@ t_trust() {
 	ipsec_down
 }
 
-# Contexts outlive what holds them by two seconds, and what looks for dead ones
+# Contexts outlive what holds them by four seconds, and what looks for dead ones
 # takes one more, or two. IPv4 and IPv6 are different contexts, so that two of
 # them can be waited for at a time.
 T_LINGER=13
 t_linger() {
 	local alive="privacy 1 integrity 1" first second third
 
-	both "$TOOL" config set linger 2
+	both "$TOOL" config set linger 4
 	ipsec_up esp-gcm 4
 	tell open u udp 4
 	ask say u
@@ -234,7 +234,7 @@ t_linger() {
 	about about "$first" "$alive" "linger: SAs just gone"
 	sleep 1
 	about about "$first" "$alive" "linger: SAs gone for a second"
-	sleep 5
+	sleep 7
 	about about "$first" ESTALE "linger: over"
 	about about "$second" "$alive" "linger: held by a connection without SAs"
 	says "tokens t" "$second" "linger: which still has its token"
@@ -252,12 +252,12 @@ t_linger() {
 	tell close u
 	ipsec_rekey
 	ipsec_expire
-	sleep 6
+	sleep 8
 	about about "$second" ESTALE "linger: the connection is closed"
 	about about "$third" "$alive" "linger: held by an idle successor"
 	about spis "$third" "$(spis)" "linger: which is that successor"
 	both $IP xfrm state flush
-	sleep 5
+	sleep 7
 	about about "$third" ESTALE "linger: the successor is gone as well"
 	is "$(both "$TOOL" stats | grep -c '^\(contexts\|paths\|connections\|datagram-sockets\) *0$')" \
 		8 "linger: nothing is left"

@@ -717,7 +717,7 @@ static void test_killed(void)
 			 before[0].value[IPSEC_STATS_A_CONTEXTS],
 			 "statistics know of their sockets\n");
 
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 600; i++) {
 		after[0] = stats_get(LEFT);
 		after[1] = stats_get(RIGHT);
 		if (stats_same(&after[0], &before[0]) && stats_same(&after[1], &before[1]))
