@@ -229,6 +229,13 @@ static atomic_bool flowing;
 static pthread_t flow_thread;
 static int flow_error;
 
+/* A segment may end within a number. */
+static bool got_number(int fd, uint32_t *number)
+{
+	return recv(fd, number, 4, MSG_DONTWAIT | MSG_PEEK) == 4 &&
+	       recv(fd, number, 4, MSG_DONTWAIT) == 4;
+}
+
 /* Each end sends numbers, and reads those of the other, which must be in order. */
 static void *flow(void *data)
 {
@@ -242,7 +249,7 @@ static void *flow(void *data)
 			if (atomic_load(&flowing) &&
 			    send(link->fd[host], &sent[host], 4, MSG_DONTWAIT) == 4)
 				sent[host]++;
-			while (recv(link->fd[host], &number, 4, MSG_DONTWAIT) == 4) {
+			while (got_number(link->fd[host], &number)) {
 				quiet = 0;
 				if (number != got[host]++)
 					flow_error = EBADMSG;

@@ -223,9 +223,8 @@ static void syns(unsigned int count)
 		err(1, "TCP_FASTOPEN");
 	/* what is there only once, or only the first time */
 	syns_send(PER_PEER - BATCH);
-	usleep(500000);
 
-	memory_read(&before);
+	memory_exact(&before);
 	for (first = 0; first < count; first += BATCH) {
 		syns_send(first % (PER_PEER - BATCH));
 		stats_read();
@@ -249,10 +248,9 @@ static void syns(unsigned int count)
 	check_stat(IPSEC_STATS_A_LATCHES, "latches", 0);
 	check_stat(IPSEC_STATS_A_CONNECTIONS, "connections", 0);
 	tun_drain();
-	/* others come and go, and the kernel counts what is free in whole pages */
-	for (tries = 0; tries == 0 || (each * count > ELSE && tries < 20); tries++) {
-		usleep(500000);
-		memory_read(&after);
+	/* others come and go */
+	for (tries = 0; tries == 0 || (each * count > ELSE && tries < 5); tries++) {
+		memory_exact(&after);
 		each = memory_each(&before, &after, count, "SYN");
 	}
 	if (each * count > ELSE)

@@ -30,7 +30,7 @@ static inline const struct tcphdr *tun_tcp_wait(struct packet *packet)
 	unsigned int tries;
 	size_t size;
 
-	for (tries = 0; !(tcp = tun_tcp(packet, &size)) && tries < 1000; tries++)
+	for (tries = 0; !(tcp = tun_tcp(packet, &size)) && tries < 5000; tries++)
 		usleep(1000);
 	return tcp;
 }
