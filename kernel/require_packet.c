@@ -3,7 +3,7 @@
  * Packets of sockets under requests, and whether they may pass.
  *
  * segment.c asks of every packet in namespaces where there are such sockets; of
- * datagrams also udp.c, when they are about to be read. This is apart from latches:
+ * datagrams also udp_recvmsg.c, when they are about to be read. This is apart from latches:
  * no mode turns it off, and a context that meets the request may take the place of
  * another one that does.
  */

@@ -338,7 +338,7 @@ static enum ipsec_verdict segment_arrives(struct sk_buff *skb, unsigned int offs
 	return verdict;
 }
 
-/* The socket that a datagram is for; under RCU. One of several gets to udp.c only. */
+/* The socket that a datagram is for; under RCU. One of several gets to udp_recvmsg.c only. */
 static struct sock *datagram_socket(struct net *net, struct sk_buff *skb,
 				    const struct udphdr *uh)
 {

@@ -3,25 +3,20 @@
  * Datagram sockets that want a pToken with every datagram.
  *
  * Such a socket gets another sk_prot: a copy of the one it had, in which
- * recvmsg does what the kernel's own does and then adds a control message.
- * Where the kernel's functions are not exported its recvmsg is called, for
- * what is not a datagram (the error queue, path MTU notifications).
+ * recvmsg does what the kernel's own does and then adds a control message
+ * (udp_recvmsg.c).
  *
  * From its first opt-in to its end a socket holds the module, since a reader
  * may sleep in our recvmsg however often the option is turned off meanwhile.
  * The socket's destructor, which is chained, lets it go.
  */
 
-#include <linux/bpf-cgroup.h>
 #include <linux/hash.h>
 #include <linux/ipsec_token.h>
 #include <linux/module.h>
 #include <linux/rhashtable.h>
 #include <linux/skmsg.h>
 #include <net/inet_sock.h>
-#include <net/ip.h>
-#include <net/ipv6.h>
-#include <net/transp_v6.h>
 #include <net/udp.h>
 #include <net/xfrm.h>
 
@@ -29,10 +24,10 @@
 #include "handle.h"
 #include "netns.h"
 #include "require.h"
-#include "secpath.h"
 #include "tcp.h"
 #include "udp.h"
 #include "udp_latch.h"
+#include "udp_recvmsg.h"
 
 /**
  * struct ipsec_udp - a socket that opted in at least once
@@ -120,50 +115,35 @@ static bool udp_opted_in(const struct sock *sk)
 	return prot == &ptoken_prot[V4] || prot == &ptoken_prot[V6];
 }
 
-/*
- * A number that tells this connection of the socket from those before and
- * after it, even if they are to the same peer: connect() draws a new one.
+/**
+ * ipsec_udp_connection - which connection a socket is part of
+ * @sk: a datagram socket
+ *
+ * connect() draws a new one, so it tells this connection of the socket from those
+ * before and after it, even if they are to the same peer.
+ *
+ * Context: any.
+ * Return: a number.
  */
-static u32 udp_connection(const struct sock *sk)
+u32 ipsec_udp_connection(const struct sock *sk)
 {
 	return READ_ONCE(sk->sk_txhash);
 }
 
-/* Datagrams queued before connect() may be from others. */
-static bool udp_from_peer(const struct sock *sk, const struct sk_buff *skb,
-			  bool v6)
+/**
+ * ipsec_udp_remember - the last datagram of a connection was read
+ * @sk: the socket
+ * @connection: of which it was part then, see ipsec_udp_connection()
+ * @context_id: what protected the datagram, or IPSEC_NOW_*
+ *
+ * Context: process; does not sleep.
+ */
+void ipsec_udp_remember(struct sock *sk, u32 connection, unsigned long context_id)
 {
-	struct in6_addr saddr;
-
-	if (udp_hdr(skb)->source != inet_sk(sk)->inet_dport)
-		return false;
-	if (!v6)
-		return ip_hdr(skb)->saddr == inet_sk(sk)->inet_daddr;
-	if (skb->protocol == htons(ETH_P_IPV6))
-		return ipv6_addr_equal(&ipv6_hdr(skb)->saddr, &sk->sk_v6_daddr);
-
-	ipv6_addr_set_v4mapped(ip_hdr(skb)->saddr, &saddr);
-	return ipv6_addr_equal(&saddr, &sk->sk_v6_daddr);
-}
-
-static void udp_remember(struct sock *sk, const struct sk_buff *skb, bool v6,
-			 unsigned long context_id)
-{
-	struct ipsec_net *in = ipsec_net(sock_net(sk));
 	struct ipsec_udp *udp;
-	u32 connection;
-
-	connection = udp_connection(sk);
-	/*
-	 * connect() changes the peer first, then this number. Read in the
-	 * other order, what belongs to the old peer never gets the new number.
-	 */
-	smp_rmb();
-	if (!udp_from_peer(sk, skb, v6))
-		return;
 
 	rcu_read_lock();
-	udp = udp_find(in, sk);
+	udp = udp_find(ipsec_net(sock_net(sk)), sk);
 	/* If it says the same already, it does not matter who wrote it. */
 	if (udp && (READ_ONCE(udp->connection) != connection ||
 		    READ_ONCE(udp->context_id) != context_id)) {
@@ -175,247 +155,16 @@ static void udp_remember(struct sock *sk, const struct sk_buff *skb, bool v6,
 	rcu_read_unlock();
 }
 
-/* put_cmsg(), but quicker where there is room and nothing to convert */
-static __always_inline void udp_put_u64(struct msghdr *msg, int level, int type,
-					u64 value)
-{
-	struct cmsghdr __user *cmsg = msg->msg_control_user;
-
-	if (!msg->msg_control_is_user || !cmsg ||
-	    msg->msg_controllen < CMSG_SPACE(sizeof(value)) ||
-	    msg->msg_flags & MSG_CMSG_COMPAT ||
-	    !user_write_access_begin(cmsg, CMSG_SPACE(sizeof(value)))) {
-		put_cmsg(msg, level, type, sizeof(value), &value);
-		return;
-	}
-	unsafe_put_user(CMSG_LEN(sizeof(value)), &cmsg->cmsg_len, end);
-	unsafe_put_user(level, &cmsg->cmsg_level, end);
-	unsafe_put_user(type, &cmsg->cmsg_type, end);
-	unsafe_put_user(value, (u64 __user *)CMSG_USER_DATA(cmsg), end);
-	msg->msg_control_user += CMSG_SPACE(sizeof(value));
-	msg->msg_controllen -= CMSG_SPACE(sizeof(value));
-end:
-	user_write_access_end();
-}
-
-static __always_inline void udp_put_ptoken(struct sock *sk, struct msghdr *msg,
-					   const struct sk_buff *skb, bool v6)
-{
-	unsigned long context_id = IPSEC_NOW_CLEAR;
-	u64 ptoken = IPSEC_PTOKEN_NONE;
-
-	if (secpath_exists(skb)) {
-		struct ipsec_net *in = ipsec_net(sock_net(sk));
-		struct ipsec_context *context;
-
-		rcu_read_lock();
-		context = ipsec_secpath_datagram(in, skb);
-		if (IS_ERR(context)) {
-			context_id = IPSEC_NOW_UNKNOWN;
-			ptoken = IPSEC_PTOKEN_UNKNOWN;
-		} else if (context) {
-			context_id = context->id;
-			ptoken = ipsec_handle(in, context);
-		}
-		rcu_read_unlock();
-	}
-
-	if (READ_ONCE(sk->sk_state) == TCP_ESTABLISHED)
-		udp_remember(sk, skb, v6, context_id);
-
-	udp_put_u64(msg, v6 ? SOL_IPV6 : SOL_IP, IPSEC_SCM_PTOKEN, ptoken);
-}
-
-static void udp_put_name(struct sock *sk, struct msghdr *msg,
-			 const struct sk_buff *skb, int *addr_len)
-{
-	DECLARE_SOCKADDR(struct sockaddr_in *, sin, msg->msg_name);
-
-	sin->sin_family = AF_INET;
-	sin->sin_port = udp_hdr(skb)->source;
-	sin->sin_addr.s_addr = ip_hdr(skb)->saddr;
-	memset(sin->sin_zero, 0, sizeof(sin->sin_zero));
-	*addr_len = sizeof(*sin);
-
-	BPF_CGROUP_RUN_PROG_UDP4_RECVMSG_LOCK(sk, (struct sockaddr *)sin);
-}
-
-static void udpv6_put_name(struct sock *sk, struct msghdr *msg,
-			   const struct sk_buff *skb, bool ipv4, int *addr_len)
-{
-	DECLARE_SOCKADDR(struct sockaddr_in6 *, sin6, msg->msg_name);
-
-	sin6->sin6_family = AF_INET6;
-	sin6->sin6_port = udp_hdr(skb)->source;
-	sin6->sin6_flowinfo = 0;
-	if (ipv4) {
-		ipv6_addr_set_v4mapped(ip_hdr(skb)->saddr, &sin6->sin6_addr);
-		sin6->sin6_scope_id = 0;
-	} else {
-		sin6->sin6_addr = ipv6_hdr(skb)->saddr;
-		sin6->sin6_scope_id = ipv6_iface_scope_id(&sin6->sin6_addr,
-							  inet6_iif(skb));
-	}
-	*addr_len = sizeof(*sin6);
-
-	BPF_CGROUP_RUN_PROG_UDP6_RECVMSG_LOCK(sk, (struct sockaddr *)sin6);
-}
-
-/* IPV6_PKTINFO of a datagram that came over IPv4 */
-static void udpv6_put_mapped_pktinfo(struct msghdr *msg,
-				     const struct sk_buff *skb)
-{
-	struct in6_pktinfo info = {
-		.ipi6_ifindex = PKTINFO_SKB_CB(skb)->ipi_ifindex,
-	};
-
-	ipv6_addr_set_v4mapped(ip_hdr(skb)->daddr, &info.ipi6_addr);
-	put_cmsg(msg, SOL_IPV6, IPV6_PKTINFO, sizeof(info), &info);
-}
-
-static void udp_put_cmsgs(struct sock *sk, struct msghdr *msg,
-			  struct sk_buff *skb, int off, bool ipv4, bool v6)
-{
-	if (udp_test_bit(GRO_ENABLED, sk))
-		udp_cmsg_recv(msg, sk, skb);
-
-	if (!ipv4) {
-		if (inet6_sk(sk)->rxopt.all)
-			ip6_datagram_recv_ctl(sk, msg, skb);
-		return;
-	}
-	if (v6 && inet6_sk(sk)->rxopt.bits.rxinfo)
-		udpv6_put_mapped_pktinfo(msg, skb);
-	if (inet_sk(sk)->cmsg_flags)
-		ip_cmsg_recv_offset(msg, sk, skb, sizeof(struct udphdr), off);
-}
-
-/* Returns -EINVAL if and only if the checksum is wrong. */
-static int udp_copy(struct msghdr *msg, struct sk_buff *skb, int off,
-		    unsigned int len, bool partly)
-{
-	if (!udp_skb_csum_unnecessary(skb)) {
-		if (!partly)
-			return skb_copy_and_csum_datagram_msg(skb, off, msg);
-		if (__udp_lib_checksum_complete(skb))
-			return -EINVAL;
-	}
-	if (udp_skb_is_linear(skb))
-		return copy_linear_skb(skb, len, off, &msg->msg_iter);
-	return skb_copy_datagram_msg(skb, off, msg, len);
-}
-
-/*
- * The kernel's udp_recvmsg and udpv6_recvmsg, and the pToken. IPV6_ADDRFORM
- * may make an AF_INET socket of it at any time, so it matters what function
- * was called (@v6), not what sk_family says.
+/**
+ * ipsec_udp_kernel_recvmsg - the one that sockets were made with
+ * @v6: those for IPv6
+ *
+ * Context: any.
+ * Return: the function.
  */
-static __always_inline int udp_recvmsg_ptoken(struct sock *sk,
-					      struct msghdr *msg, size_t len,
-					      int flags, int *addr_len, bool v6, bool tell)
+ipsec_udp_recvmsg_t *ipsec_udp_kernel_recvmsg(bool v6)
 {
-	int off, err, peeking = flags & MSG_PEEK;
-	struct udp_mib __percpu *mib;
-	unsigned int ulen, copied;
-	struct sk_buff *skb;
-	bool ipv4;
-
-	/*
-	 * Should another thread take the path MTU notification first, one
-	 * datagram may come without its pToken. That is no answer, and never
-	 * taken for one.
-	 */
-	if ((flags & MSG_ERRQUEUE) ||
-	    (v6 && inet6_sk(sk)->rxopt.bits.rxpmtu &&
-	     READ_ONCE(inet6_sk(sk)->rxpmtu)))
-		return kernel_prot[v6]->recvmsg(sk, msg, len, flags, addr_len);
-
-again:
-	off = sk_peek_offset(sk, flags);
-	skb = __skb_recv_udp(sk, flags, &off, &err);
-	if (!skb)
-		return err;
-
-	ipv4 = !v6 || skb->protocol == htons(ETH_P_IP);
-	mib = ipv4 ? sock_net(sk)->mib.udp_statistics :
-		     sock_net(sk)->mib.udp_stats_in6;
-
-	if (unlikely(!ipsec_udp_latch_allows(sk, skb) || !ipsec_required_datagram(sk, skb))) {
-		__sk_queue_drop_skb(sk, &udp_sk(sk)->reader_queue, skb, flags,
-				    udp_skb_destructor);
-		kfree_skb(skb);
-		cond_resched();
-		goto again;
-	}
-
-	ulen = !ipv4 && inet6_is_jumbogram(skb) ? skb->len : udp_skb_len(skb);
-	copied = len;
-	if (copied > ulen - off)
-		copied = ulen - off;
-	else if (copied < ulen)
-		msg->msg_flags |= MSG_TRUNC;
-
-	err = udp_copy(msg, skb, off, copied, peeking || copied < ulen);
-	if (unlikely(err == -EINVAL)) {
-		if (!__sk_queue_drop_skb(sk, &udp_sk(sk)->reader_queue, skb,
-					 flags, udp_skb_destructor)) {
-			SNMP_INC_STATS(mib, UDP_MIB_CSUMERRORS);
-			SNMP_INC_STATS(mib, UDP_MIB_INERRORS);
-		}
-		kfree_skb(skb);
-		cond_resched();
-		msg->msg_flags &= ~MSG_TRUNC;
-		goto again;
-	}
-	if (unlikely(err)) {
-		if (!peeking) {
-			atomic_inc(&sk->sk_drops);
-			SNMP_INC_STATS(mib, UDP_MIB_INERRORS);
-		}
-		kfree_skb(skb);
-		return err;
-	}
-	if (!peeking)
-		SNMP_INC_STATS(mib, UDP_MIB_INDATAGRAMS);
-
-	sock_recv_cmsgs(msg, sk, skb);
-	if (msg->msg_name) {
-		if (v6)
-			udpv6_put_name(sk, msg, skb, ipv4, addr_len);
-		else
-			udp_put_name(sk, msg, skb, addr_len);
-	}
-	udp_put_cmsgs(sk, msg, skb, off, ipv4, v6);
-	if (tell)
-		udp_put_ptoken(sk, msg, skb, v6);
-
-	err = flags & MSG_TRUNC ? ulen : copied;
-	skb_consume_udp(sk, skb, peeking ? -err : err);
-	return err;
-}
-
-static int ipsec_udp_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
-			     int flags, int *addr_len)
-{
-	return udp_recvmsg_ptoken(sk, msg, len, flags, addr_len, false, true);
-}
-
-static int ipsec_udpv6_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
-			       int flags, int *addr_len)
-{
-	return udp_recvmsg_ptoken(sk, msg, len, flags, addr_len, true, true);
-}
-
-static int guard_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
-			 int *addr_len)
-{
-	return udp_recvmsg_ptoken(sk, msg, len, flags, addr_len, false, false);
-}
-
-static int guard_recvmsg6(struct sock *sk, struct msghdr *msg, size_t len, int flags,
-			  int *addr_len)
-{
-	return udp_recvmsg_ptoken(sk, msg, len, flags, addr_len, true, false);
+	return kernel_prot[v6]->recvmsg;
 }
 
 static bool udp_is_required(const struct sock *sk)
@@ -460,7 +209,8 @@ static void prot_init(int v6, struct proto *prot)
 	ptoken_prot[v6].psock_update_sk_prot = ipsec_udp_psock_update;
 #endif
 	guard_prot[v6] = ptoken_prot[v6];
-	guard_prot[v6].recvmsg = v6 ? guard_recvmsg6 : guard_recvmsg;
+	guard_prot[v6].recvmsg = v6 ? ipsec_udpv6_recvmsg_guarded :
+				      ipsec_udp_recvmsg_guarded;
 	kernel_prot[v6] = prot;
 }
 
@@ -675,7 +425,7 @@ unsigned long ipsec_udp_context_id(struct ipsec_net *in, struct sock *sk)
 
 	if (udp) {
 		spin_lock(&udp->lock);
-		if (udp->connection == udp_connection(sk))
+		if (udp->connection == ipsec_udp_connection(sk))
 			context_id = udp->context_id;
 		spin_unlock(&udp->lock);
 	}
