@@ -126,8 +126,9 @@ net_tests() {
 	rows=("test|absent|again|loaded|opted in|steady")
 	mkdir -p "$LOGS"
 	: >$OPT_IN_LOG
-	plan $((2 * $# + 3))
+	plan $((3 * $# + 3))
 	for command; do
+		check "$command: it is there" test -x "$TESTS/${command%% *}"
 		net_test "$seconds" "$command"
 	done
 	diag "$(printf '%s\n' "${rows[@]}" | column -t -s'|')"
