@@ -229,34 +229,39 @@ static atomic_bool flowing;
 static pthread_t flow_thread;
 static int flow_error;
 
-/* A segment may end within a number. */
-static bool got_number(int fd, uint32_t *number)
-{
-	return recv(fd, number, 4, MSG_DONTWAIT | MSG_PEEK) == 4 &&
-	       recv(fd, number, 4, MSG_DONTWAIT) == 4;
-}
-
-/* Each end sends numbers, and reads those of the other, which must be in order. */
+/*
+ * Each end sends numbers, and reads those of the other, which must be in order. Counted
+ * are bytes: where there is no room a number may be sent in part.
+ */
 static void *flow(void *data)
 {
 	uint32_t sent[2] = {}, got[2] = {}, number;
 	struct link *link = data;
 	int host, quiet = 0;
+	uint8_t bytes[4];
+	ssize_t size;
 
 	flow_error = 0;
 	while (!flow_error && quiet < TIMEOUT) {
 		for (host = LEFT; host <= RIGHT; host++) {
-			if (atomic_load(&flowing) &&
-			    send(link->fd[host], &sent[host], 4, MSG_DONTWAIT) == 4)
-				sent[host]++;
-			while (got_number(link->fd[host], &number)) {
+			number = sent[host] / 4;
+			if (atomic_load(&flowing) || sent[host] % 4) {
+				size = send(link->fd[host], (uint8_t *)&number + sent[host] % 4,
+					    4 - sent[host] % 4, MSG_DONTWAIT);
+				if (size > 0)
+					sent[host] += size;
+			}
+			while ((size = recv(link->fd[host], bytes, 4 - got[host] % 4,
+					    MSG_DONTWAIT)) > 0) {
 				quiet = 0;
-				if (number != got[host]++)
+				number = got[host] / 4;
+				if (memcmp(bytes, (uint8_t *)&number + got[host] % 4, size))
 					flow_error = EBADMSG;
+				got[host] += size;
 			}
 		}
 		if (!atomic_load(&flowing) && got[LEFT] == sent[RIGHT] &&
-		    got[RIGHT] == sent[LEFT])
+		    got[RIGHT] == sent[LEFT] && !((sent[LEFT] | sent[RIGHT]) % 4))
 			return NULL;
 		usleep(1000);
 		quiet++;
