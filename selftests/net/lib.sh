@@ -66,9 +66,10 @@ steady() {
 }
 
 # differences HOW: lines that were there each time without the module and are not now,
-# and, if nothing else ever came of it, lines that are new
+# unless they were of failures, and, if nothing else ever came of it, lines that are new
 differences() {
-	comm -23 <(comm -12 "$log.absent" "$log.again") "$log.$1" | sed 's/^/- /'
+	comm -23 <(comm -12 "$log.absent" "$log.again") "$log.$1" |
+		grep -vE "$FAILURE|^exit [1-9]" | sed 's/^/- /'
 	! steady || comm -13 "$log.absent" "$log.$1" | sed 's/^/+ /'
 }
 
