@@ -108,10 +108,11 @@ static void address(const char *text, int family, struct sockaddr_storage *addr)
 {
 	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)addr;
 	struct sockaddr_in *sin = (struct sockaddr_in *)addr;
+	void *bytes = family == AF_INET ? (void *)&sin->sin_addr : &sin6->sin6_addr;
 
 	memset(addr, 0, sizeof(*addr));
 	addr->ss_family = family;
-	if (inet_pton(family, text, family == AF_INET ? (void *)&sin->sin_addr : &sin6->sin6_addr) != 1)
+	if (inet_pton(family, text, bytes) != 1)
 		errx(1, "%s: no address", text);
 }
 

@@ -23,7 +23,7 @@
 #include "tun_flows.h"
 
 #define FAST_OPEN	16	/* children without a complete handshake, of the listener */
-#define BACKLOG		128	/* its children that nobody has accepted, if they have died or not */
+#define BACKLOG		128	/* children that nobody accepts, whether they live or not */
 #define SIZE		100
 #define EVENTS		10	/* in each second */
 #define ELSE		65536	/* bytes that anything else may take meanwhile */
