@@ -18,13 +18,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#ifndef IP_XFRM_POLICY
-#define IP_XFRM_POLICY		17
-#endif
-#ifndef IPV6_XFRM_POLICY
-#define IPV6_XFRM_POLICY	35
-#endif
-
 /*
  * The UDP around the ESP is not itself protected by anything; let it pass by a
  * policy that wants all traffic between the hosts protected.

@@ -3,7 +3,7 @@
  * usage: socket_policy
  *
  * Say, one word each, what the kernel answers to policies for a socket, good and bad
- * (IP_XFRM_POLICY and IPV6_XFRM_POLICY, see ip(7)).
+ * (IP_XFRM_POLICY and IPV6_XFRM_POLICY).
  */
 #include <err.h>
 #include <errno.h>
@@ -15,13 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#ifndef IP_XFRM_POLICY
-#define IP_XFRM_POLICY		17
-#endif
-#ifndef IPV6_XFRM_POLICY
-#define IPV6_XFRM_POLICY	35
-#endif
 
 struct request {
 	struct xfrm_userpolicy_info policy;
