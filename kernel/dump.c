@@ -14,6 +14,7 @@
 #include "identity.h"
 #include "latch.h"
 #include "netns.h"
+#include "sa.h"
 #include "tcp.h"
 #include "walk.h"
 
@@ -296,6 +297,8 @@ int ipsec_dump_identities(struct sk_buff *skb, struct netlink_callback *cb)
 	for (; binding; binding = rhashtable_walk_next(iter)) {
 		if (IS_ERR(binding))
 			continue;	/* resized: some may come twice */
+		if (!ipsec_sa_valid(binding->x))
+			continue;	/* kept for what has come, see ipsec_identity_reap() */
 		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
 				     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_IDENTITY_GET);
 		err = header ? ipsec_describe_identity(skb, binding->x, binding->identity) :

@@ -320,16 +320,34 @@ int ipsec_identity_unbind(struct ipsec_net *in, struct xfrm_state *const *x,
 	return err;
 }
 
+/* The SA of a binding is dead. Return: whether something else holds it still. */
+static bool binding_reap(struct ipsec_net *in, struct ipsec_binding *binding)
+{
+	if (!binding->gone)
+		ipsec_event_identity(in, binding->x, NULL);
+	binding->gone = true;
+	if (refcount_read(&binding->x->refcnt) > 1)
+		return true;
+	binding_remove(in, binding);
+	return false;
+}
+
 /**
  * ipsec_identity_reap - drop the bindings of SAs that are dead
  * @in: where
  *
+ * A datagram holds the SA that it came under, and may wait to be read for longer than
+ * that lives. So a binding stays as long as anything but itself holds its SA; of one
+ * that is dead nothing takes hold any more.
+ *
  * Context: process context, may sleep; from one place at a time.
+ * Return: whether there are dead ones whose bindings stay.
  */
-void ipsec_identity_reap(struct ipsec_net *in)
+bool ipsec_identity_reap(struct ipsec_net *in)
 {
 	struct ipsec_binding *binding;
 	struct rhashtable_iter iter;
+	bool stay = false;
 
 	rhashtable_walk_enter(&in->bindings, &iter);
 	do {
@@ -338,10 +356,8 @@ void ipsec_identity_reap(struct ipsec_net *in)
 			if (!ipsec_sa_valid(binding->x)) {
 				spin_lock_bh(&in->lock);
 				/* unless it was unbound or replaced just now */
-				if (binding_find(in, binding->x) == binding) {
-					ipsec_event_identity(in, binding->x, NULL);
-					binding_remove(in, binding);
-				}
+				if (binding_find(in, binding->x) == binding)
+					stay |= binding_reap(in, binding);
 				spin_unlock_bh(&in->lock);
 			}
 			if (need_resched())
@@ -351,6 +367,7 @@ void ipsec_identity_reap(struct ipsec_net *in)
 		cond_resched();
 	} while (binding);
 	rhashtable_walk_exit(&iter);
+	return stay;
 }
 
 /**

@@ -43,6 +43,7 @@ struct ipsec_identity {
  * @list: in &ipsec_identity.bindings
  * @x: the SA, with a reference
  * @identity: with a reference
+ * @gone: it was said that the SA is dead; under &ipsec_net.lock
  * @rcu: frees it
  */
 struct ipsec_binding {
@@ -50,6 +51,7 @@ struct ipsec_binding {
 	struct list_head list;
 	struct xfrm_state *x;
 	struct ipsec_identity *identity;
+	bool gone;
 	struct rcu_head rcu;
 };
 
@@ -69,7 +71,7 @@ int ipsec_identity_bind(struct ipsec_net *in, struct xfrm_state *const *x, unsig
 			struct ipsec_identity *identity, struct netlink_ext_ack *extack);
 int ipsec_identity_unbind(struct ipsec_net *in, struct xfrm_state *const *x,
 			  unsigned int count, struct netlink_ext_ack *extack);
-void ipsec_identity_reap(struct ipsec_net *in);
+bool ipsec_identity_reap(struct ipsec_net *in);
 
 int ipsec_identity_init_net(struct ipsec_net *in);
 void ipsec_identity_exit_net(struct ipsec_net *in);

@@ -52,6 +52,7 @@ enum ipsec_counter {
  * @bindings: identities of SAs, by SA
  * @identified: an agent has spoken here
  * @reaping: @reap is due soon
+ * @reap_again: jiffies between the last two looks at bindings of dead SAs that stay
  * @reap: removes dead paths and contexts that nothing holds
  * @connections: TCP connections that are not known to be in clear, by sock
  * @old_connections: those of them that a next segment may yet decide
@@ -103,6 +104,7 @@ struct ipsec_net {
 	struct rhashtable bindings;
 	bool identified;
 	bool reaping;
+	unsigned long reap_again;
 	struct delayed_work reap;
 
 	struct rhashtable connections;

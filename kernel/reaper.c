@@ -29,6 +29,7 @@ void ipsec_reaper_soon(struct ipsec_net *in)
 	if (READ_ONCE(in->dead) ||
 	    (!READ_ONCE(in->context_count) && !atomic_read(&in->bindings.nelems)))
 		return;
+	WRITE_ONCE(in->reap_again, 0);
 	/* not put off by the next event: there may be many in a row */
 	if (!xchg(&in->reaping, true))
 		mod_delayed_work(system_wq, &in->reap, REAP_SOON);
@@ -110,15 +111,28 @@ static unsigned long reap_contexts(struct ipsec_net *in)
 	return max_t(unsigned long, next, REAP_SOON);
 }
 
+/* Soon, and later and later: what a dead SA is held by may go in a moment or never. */
+static unsigned long again(struct ipsec_net *in)
+{
+	unsigned long wait = clamp_t(unsigned long, READ_ONCE(in->reap_again) * 2, REAP_SOON,
+				     IPSEC_REAP_IDLE);
+
+	WRITE_ONCE(in->reap_again, wait);
+	return wait;
+}
+
 static void reap(struct work_struct *work)
 {
 	struct ipsec_net *in = container_of(to_delayed_work(work), struct ipsec_net, reap);
 	unsigned long next;
+	bool stay;
 
 	xchg(&in->reaping, false);
-	ipsec_identity_reap(in);
+	stay = ipsec_identity_reap(in);
 	reap_paths(in);
 	next = reap_contexts(in);
+	if (stay)
+		next = min(next, again(in));
 	if ((READ_ONCE(in->context_count) || atomic_read(&in->bindings.nelems)) &&
 	    !READ_ONCE(in->dead))
 		schedule_delayed_work(&in->reap, next);

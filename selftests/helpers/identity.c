@@ -233,7 +233,13 @@ static void open_sockets(void)
 	enter(netns_right);
 }
 
-static ipsec_ptoken_t receive(void)
+static void send_one(void)
+{
+	if (sendto(client, "x", 1, 0, (struct sockaddr *)&right, length) != 1)
+		err(1, "sendto");
+}
+
+static ipsec_ptoken_t receive_one(void)
 {
 	ipsec_ptoken_t ptoken = IPSEC_PTOKEN_UNKNOWN;
 	char control[IPSEC_PTOKEN_CMSG_SPACE], buffer[16];
@@ -243,12 +249,17 @@ static ipsec_ptoken_t receive(void)
 		.msg_control = control, .msg_controllen = sizeof(control),
 	};
 
-	if (sendto(client, "x", 1, 0, (struct sockaddr *)&right, length) != 1 ||
-	    recvmsg(server, &msg, 0) != 1)
-		err(1, "datagram");
+	if (recvmsg(server, &msg, 0) != 1)
+		err(1, "recvmsg");
 	if (ipsec_ptoken_from_msg(&msg, &ptoken))
 		errx(1, "ipsec_ptoken_from_msg");
 	return ptoken;
+}
+
+static ipsec_ptoken_t receive(void)
+{
+	send_one();
+	return receive_one();
 }
 
 static int who(ipsec_ptoken_t ptoken, uint8_t *value)
@@ -291,6 +302,7 @@ static bool is_nobody(ipsec_ptoken_t ptoken)
 
 static const struct identity alice = { 0xa1, IPSEC_AUTH_PKIX_INLINE, 0, "alice" };
 static const struct identity bob = { 0xb0, IPSEC_AUTH_PKIX_INLINE, 0, "bob" };
+static const struct identity carol = { 0xca, IPSEC_AUTH_PKIX_INLINE, 0, "carol" };
 static const struct identity group_alice = { 0xa1, IPSEC_AUTH_GROUPKEY, 0, "alice" };
 static const struct identity nobody = { 0x0, IPSEC_AUTH_NONE, 0, "nobody" };
 static const struct identity moving = { 0xc0, IPSEC_AUTH_PRESHAREDKEY, 4711, "moving" };
@@ -439,6 +451,27 @@ int main(int argc, char **argv)
 	result(!ipsec_ptoken_itoken(ipsec, first, &itoken),
 	       "an identity stays as long as its token");
 	ipsec_itoken_free(itoken);
+
+	/* A datagram waits until it is read, and its SAs do not wait for that. */
+	request("fresh");		/* 0x9000 */
+	result(!bind_pair(0x9000, &alice), "bind an SA under which nothing has come");
+	send_one();
+	request("flush");
+	first = receive_one();
+	result(is(first, &alice), "what waits while its SA goes is attributed");
+	request("fresh");		/* 0xa000 */
+	second = receive();
+	result(!bind_pair(0xa000, &carol) && is(second, &carol),
+	       "bind one under which something has");
+	send_one();
+	request("flush");
+	result(receive_one() == second, "what waits while its SA goes has the token of it");
+	request("fresh");		/* 0xb000 */
+	send_one();
+	request("flush");
+	third = receive_one();
+	result(third != first && third != second && is_nobody(third),
+	       "it is nobody's if nobody was behind its SA");
 	ipsec_close(ipsec);
 	return 0;
 }

@@ -83,6 +83,13 @@ static ipsec_ptoken_t receive(int fd)
 	return ptoken;
 }
 
+/* What came too late to be waited for, under a pair that is no more. */
+static void discard(int fd)
+{
+	while (recv(fd, NULL, 0, MSG_DONTWAIT) >= 0)
+		;
+}
+
 /* Datagrams may still come in clear. */
 static int64_t wait_for_identity(struct ipsec *ipsec, int from, int to,
 				 const struct sockaddr_in *left)
@@ -91,6 +98,7 @@ static int64_t wait_for_identity(struct ipsec *ipsec, int from, int to,
 	struct ipsec_itoken *itoken;
 	int ret;
 
+	discard(to);
 	while (ptoken == IPSEC_PTOKEN_NONE || ptoken == IPSEC_PTOKEN_UNKNOWN) {
 		if (sendto(from, "", 1, 0, (const struct sockaddr *)left, sizeof(*left)) != 1 &&
 		    errno != EAGAIN && errno != ENOBUFS)

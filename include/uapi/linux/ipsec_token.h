@@ -346,7 +346,7 @@ enum ipsec_stats_attr {
 	IPSEC_STATS_A_PATHS,		/* SAs and bundles that contexts hold */
 	IPSEC_STATS_A_CONNECTIONS,	/* TCP, protected or not known */
 	IPSEC_STATS_A_DATAGRAM_SOCKETS,	/* opted in */
-	IPSEC_STATS_A_BINDINGS,		/* SAs with an identity */
+	IPSEC_STATS_A_BINDINGS,		/* SAs with an identity; dead ones while they are held */
 	IPSEC_STATS_A_LATCHES,		/* latched connections */
 	IPSEC_STATS_A_CONTEXTS_CREATED,
 	IPSEC_STATS_A_CONTEXTS_GONE,
