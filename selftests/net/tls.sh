@@ -6,4 +6,4 @@
 # shellcheck source=lib.sh
 . selftests/net/lib.sh
 
-net_tests 2400 ./tls
+UDP=no net_tests 2400 ./tls
