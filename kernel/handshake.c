@@ -336,6 +336,7 @@ void ipsec_handshake_old_gone(void)
 
 #define ESTABLISHED	(TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 |	\
 			 TCPF_CLOSE_WAIT | TCPF_LAST_ACK | TCPF_CLOSING)
+#define HANDSHAKE	(TCPF_SYN_SENT | TCPF_SYN_RECV)
 
 /* What is in one of these states by now was not watched. */
 static void mark_old(struct ipsec_net *in, int states)
@@ -397,12 +398,16 @@ static void handshake_watch_work(struct work_struct *work)
 	xfrm_state_walk_init(&walk, IPSEC_PROTO_ANY, NULL);
 	xfrm_state_walk(in->net, &walk, sa_in_use, &in_use);
 	xfrm_state_walk_done(&walk, in->net);
+	/* Of an SA that had gone before that it has been told after this. */
+	mutex_lock(&in->net->xfrm.xfrm_cfg_mutex);
+	mutex_unlock(&in->net->xfrm.xfrm_cfg_mutex);
+	synchronize_rcu();
 	/*
 	 * One that is about to be established may have been seen to before it was
 	 * known that there is somebody who watches.
 	 */
 	if (in_use || READ_ONCE(in->blind))
-		mark_old(in, ESTABLISHED | TCPF_SYN_SENT | TCPF_SYN_RECV);
+		mark_old(in, ESTABLISHED | HANDSHAKE);
 	/* pairs with the acquire in ipsec_tcp_ptoken() */
 	smp_store_release(&in->settled, true);
 }
@@ -470,7 +475,7 @@ int ipsec_handshake_watch_all(void)
  */
 void ipsec_handshake_missed(struct ipsec_net *in)
 {
-	if (!READ_ONCE(in->watching))
+	if (!READ_ONCE(in->settled))
 		WRITE_ONCE(in->blind, true);
 }
 
@@ -571,9 +576,13 @@ void ipsec_handshake_begin(void)
 	for_each_net(net) {
 		struct ipsec_net *in = ipsec_net(net);
 
-		mark_old(in, ESTABLISHED);
+		/*
+		 * In this order: under an SA that has gone by now nothing is established
+		 * any more, but for what is marked. One that goes later is waited for.
+		 */
 		if (net->xfrm.state_num)
 			ipsec_handshake_watch(in);
+		mark_old(in, ESTABLISHED | HANDSHAKE);
 	}
 	up_read(&net_rwsem);
 }

@@ -73,7 +73,7 @@ enum ipsec_counter {
  * @settled: handshakes are watched, and those from before have been seen to
  * @watching: handshakes are watched: the netfilter hooks are in place
  * @watch: puts them there
- * @blind: SAs were in use before the hooks were in place
+ * @blind: SAs that were in use have gone before @settled
  * @udp_sockets: datagram sockets that asked for tokens, by sock
  * @required: sockets under requests, by sock
  * @required_spill: those of them that there was no room for in the table

@@ -332,6 +332,8 @@ static int sa_migrate(const struct xfrm_selector *sel, u8 dir, u8 type,
 {
 	struct ipsec_net *in = ipsec_net(net);
 
+	/* the old ones, which may have been in use, have gone */
+	ipsec_handshake_missed(in);
 	ipsec_reaper_soon(in);
 	if (READ_ONCE(in->context_count))
 		ipsec_event_changed(in);
@@ -356,14 +358,19 @@ static int sa_device_event(struct notifier_block *nb, unsigned long event, void 
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
 
+	struct ipsec_net *in = ipsec_net(dev_net(dev));
+
 	if ((event == NETDEV_DOWN || event == NETDEV_UNREGISTER) &&
-	    (dev->features & NETIF_F_HW_ESP))
-		ipsec_reaper_soon(ipsec_net(dev_net(dev)));
+	    (dev->features & NETIF_F_HW_ESP)) {
+		ipsec_handshake_missed(in);
+		ipsec_reaper_soon(in);
+	}
 	return NOTIFY_DONE;
 }
 
 static struct notifier_block sa_device_notifier = {
 	.notifier_call = sa_device_event,
+	.priority = 1,	/* before xfrm's, which takes them */
 };
 
 /**
