@@ -357,7 +357,6 @@ static struct xfrm_mgr sa_manager = {
 static int sa_device_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
-
 	struct ipsec_net *in = ipsec_net(dev_net(dev));
 
 	if ((event == NETDEV_DOWN || event == NETDEV_UNREGISTER) &&

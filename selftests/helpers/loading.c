@@ -3,11 +3,11 @@
  * usage: loading MODULE MILLISECONDS
  *
  * Connections are made under SAs while the module is being loaded, and the SAs are gone
- * before that is over: so many milliseconds after it could be asked for the first time.
- * It is loaded slowly, on a processor that has next to no time for it. Then all ends of
- * these connections are looked at. Printed are how many connections there were, whether
- * the SAs went in time, how many answers were tokens or that it is not known, and how
- * many that it is in clear.
+ * before that is over: so many milliseconds after its own code has begun to run. It is
+ * loaded slowly, on a processor that has next to no time for it. Then all ends of these
+ * connections are looked at. Printed are how many connections there were, whether the SAs
+ * went in time, how many answers were tokens or that it is not known, and how many that
+ * it is in clear.
  *
  * Runs between the hosts of lib.sh, on two processors or more. The module is there when
  * this ends.
