@@ -140,7 +140,8 @@ net_down() {
 
 # ------------------------------------------------------------------ IPsec
 
-IPSEC_KINDS="esp-gcm esp-cbc esp-null ah ah-esp ipcomp-esp tunnel behind natt xfrmi untrusted none"
+IPSEC_KINDS="esp-gcm esp-cbc esp-null ah ah-esp ipcomp-esp tunnel behind across natt xfrmi untrusted
+	none"
 
 # The kernel looks for algorithms while it holds locks that keep it from
 # loading what those need in turn: without this, rfc4106 fails on first use.
@@ -236,6 +237,7 @@ ipsec_sas() {
 	[ "$2" = lr ] || src=$IPSEC_RIGHT dst=$IPSEC_LEFT
 	case $IPSEC_KIND in
 	tunnel | behind) mode=tunnel ;;
+	across)	mode=tunnel extra="flag af-unspec" ;;
 	xfrmi)	mode=tunnel extra="if_id $IPSEC_IF_ID" ;;
 	natt)	extra="encap espinudp 4500 4500 $IPSEC_ANY" ;;
 	esac
@@ -258,7 +260,7 @@ ipsec_policy() {
 	[ "$2" = lr ] || src=$RIGHT_IP dst=$LEFT_IP \
 		outer_src=$IPSEC_RIGHT outer_dst=$IPSEC_LEFT
 	case $IPSEC_KIND in
-	tunnel | behind) mode=tunnel ;;
+	tunnel | behind | across) mode=tunnel ;;
 	xfrmi)	mode=tunnel extra="if_id $IPSEC_IF_ID" ;;
 	# A transport mode template has no addresses of its own.
 	*)	outer_src=$IPSEC_ANY outer_dst=$IPSEC_ANY ;;
@@ -359,6 +361,11 @@ ipsec_up() {
 		6) RIGHT_IP=fd02::2 ;;
 		esac
 		behind_up || return ;;
+	across)	# a tunnel of the other address family
+		case $IPSEC_FAMILY in
+		4) IPSEC_LEFT=fd00::1 IPSEC_RIGHT=fd00::2 ;;
+		6) IPSEC_LEFT=10.0.0.1 IPSEC_RIGHT=10.0.0.2 ;;
+		esac ;;
 	esac
 
 	{ ipsec_sas add lr; ipsec_sas add rl; ipsec_policy in lr; ipsec_policy out rl; } |

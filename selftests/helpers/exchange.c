@@ -74,6 +74,8 @@ static const struct kind {
 	  { { SADB_SATYPE_ESP, XFRM_MODE_TUNNEL, GCM, 0 } } },
 	{ "behind", 1, 1, 0, 1, 0, 0, 0,
 	  { { SADB_SATYPE_ESP, XFRM_MODE_TUNNEL, GCM, 0 } } },
+	{ "across", 1, 1, 0, 1, 0, 0, 0,
+	  { { SADB_SATYPE_ESP, XFRM_MODE_TUNNEL, GCM, 0 } } },
 	{ "natt", 1, 1, 0, 0, 1, 0, UDP_ENCAP_ESPINUDP,
 	  { { SADB_SATYPE_ESP, XFRM_MODE_TRANSPORT, GCM, 0 } } },
 	{ "xfrmi", 1, 1, 0, 1, 0, 42, 0,
@@ -179,6 +181,9 @@ static void __attribute__((format(printf, 1, 2))) complain(const char *format, .
 static void compare_sa(const struct ipsec_sa *sa, const struct transform *t, bool out,
 		       bool at_left)
 {
+	/* a tunnel of the other address family */
+	bool across = !strcmp(kind->name, "across");
+
 	/* the first SPI is from left to right, the second from right to left */
 	EXPECT(sa->spi, spi + t->spi_offset + (at_left == out ? 1 : 2));
 	EXPECT(sa->direction, out ? IPSEC_DIRECTION_OUT : IPSEC_DIRECTION_IN);
@@ -201,7 +206,7 @@ static void compare_sa(const struct ipsec_sa *sa, const struct transform *t, boo
 	EXPECT(sa->encap_type, kind->encap);
 	EXPECT(sa->encap_local_port, kind->encap ? 4500 : 0);
 	EXPECT(sa->encap_peer_port, kind->encap ? 4500 : 0);
-	EXPECT(sa->family, strcmp(family, "6") ? AF_INET : AF_INET6);
+	EXPECT(sa->family, !strcmp(family, "6") ^ across ? AF_INET6 : AF_INET);
 	if (sa->family == AF_INET) {
 		const unsigned char left[] = { 10, 0, 0, 1 }, right[] = { 10, 0, 0, 2 };
 
