@@ -51,8 +51,8 @@ t_policies() {
 	# what the last of those says that are asked: PF_KEY, if it is there
 	[ ! -e /proc/net/pfkey ] || bad=EOPNOTSUPP
 	answers=(
-		pass ok protect ok none ok short $bad long EMSGSIZE
-		forward $bad action $bad protocol $bad
+		pass ok protect ok none ok short "$bad" long EMSGSIZE
+		forward "$bad" action "$bad" protocol "$bad"
 	)
 
 	is "$("$HELPERS/socket_policy" | xargs)" "${answers[*]} ${answers[*]}" \
