@@ -401,7 +401,7 @@ static void handshake_watch_work(struct work_struct *work)
 	/* Of an SA that had gone before that it has been told after this. */
 	mutex_lock(&in->net->xfrm.xfrm_cfg_mutex);
 	mutex_unlock(&in->net->xfrm.xfrm_cfg_mutex);
-	synchronize_rcu();
+	synchronize_rcu_expedited();	/* namespaces that go wait for this */
 	/*
 	 * One that is about to be established may have been seen to before it was
 	 * known that there is somebody who watches.
