@@ -398,10 +398,12 @@ static void handshake_watch_work(struct work_struct *work)
 	xfrm_state_walk_init(&walk, IPSEC_PROTO_ANY, NULL);
 	xfrm_state_walk(in->net, &walk, sa_in_use, &in_use);
 	xfrm_state_walk_done(&walk, in->net);
-	/* Of an SA that had gone before that it has been told after this. */
+	/*
+	 * Of an SA that was deleted before that it has been told after this; but not
+	 * of one that expires at the very same time on another CPU.
+	 */
 	mutex_lock(&in->net->xfrm.xfrm_cfg_mutex);
 	mutex_unlock(&in->net->xfrm.xfrm_cfg_mutex);
-	synchronize_rcu_expedited();	/* namespaces that go wait for this */
 	/*
 	 * One that is about to be established may have been seen to before it was
 	 * known that there is somebody who watches.
