@@ -334,12 +334,13 @@ void ipsec_handshake_old_gone(void)
 	schedule_work(&probe_old_work);
 }
 
-#define ESTABLISHED	(TCPF_ESTABLISHED | TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 |	\
-			 TCPF_CLOSE_WAIT | TCPF_LAST_ACK | TCPF_CLOSING)
-#define HANDSHAKE	(TCPF_SYN_SENT | TCPF_SYN_RECV)
+/* established, or about to be */
+#define CONNECTED	(TCPF_SYN_SENT | TCPF_SYN_RECV | TCPF_ESTABLISHED |	\
+			 TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2 | TCPF_CLOSE_WAIT |	\
+			 TCPF_LAST_ACK | TCPF_CLOSING)
 
 /* What is in one of these states by now was not watched. */
-static void mark_old(struct ipsec_net *in, int states)
+static void mark_old(struct ipsec_net *in)
 {
 	struct inet_hashinfo *hashinfo = in->net->ipv4.tcp_death_row.hashinfo;
 	const struct hlist_nulls_node *node;
@@ -356,7 +357,7 @@ static void mark_old(struct ipsec_net *in, int states)
 		spin_lock_bh(lock);
 		sk_nulls_for_each(sk, node, &hashinfo->ehash[i].chain) {
 			if (!net_eq(sock_net(sk), in->net) ||
-			    !((1 << sk->sk_state) & states) ||
+			    !((1 << sk->sk_state) & CONNECTED) ||
 			    ipsec_connection_find(in, sk))
 				continue;
 			if (ipsec_connection_create(in, sk, IPSEC_CONNECTION_OLD))
@@ -409,7 +410,7 @@ static void handshake_watch_work(struct work_struct *work)
 	 * known that there is somebody who watches.
 	 */
 	if (in_use || READ_ONCE(in->blind))
-		mark_old(in, ESTABLISHED | HANDSHAKE);
+		mark_old(in);
 	/* pairs with the acquire in ipsec_tcp_ptoken() */
 	smp_store_release(&in->settled, true);
 }
@@ -584,7 +585,7 @@ void ipsec_handshake_begin(void)
 		 */
 		if (net->xfrm.state_num)
 			ipsec_handshake_watch(in);
-		mark_old(in, ESTABLISHED | HANDSHAKE);
+		mark_old(in);
 	}
 	up_read(&net_rwsem);
 }
