@@ -190,22 +190,8 @@ static void judge_answer(const struct worker *worker, const struct message *mess
 		problem(worker, "%s: nobody was allowed to", message->op->name);
 }
 
-#define UNBINDS		16	/* tries: most of them are of another SA, or faulty */
-
-/* What can be asked for with success only after another request, and soon. */
-static const char *follows(const struct message *message, const struct answer *answer,
-			   bool negotiated, unsigned int *unbinds)
-{
-	if (answer->received && !answer->error && !message->wild &&
-	    !strcmp(message->op->name, "identity-bind"))
-		*unbinds = UNBINDS;
-	if (negotiated)
-		return "request-result";
-	if (!*unbinds)
-		return NULL;
-	--*unbinds;
-	return "identity-unbind";
-}
+#define REQUEST_RESULT	"request-result"
+#define RESULTS		8	/* tries: most of them are faulty */
 
 enum where { AT_LEFT, AT_RIGHT, NOBODY_AT_RIGHT, ELSEWHERE };
 
@@ -222,8 +208,7 @@ static void ask(struct worker *worker, enum where where)
 	struct message *message = malloc(sizeof(*message));
 	struct mnl_socket *nl = NULL;
 	struct known known = { .cgroup_fd = -1 };
-	unsigned int unbinds = 0;
-	const char *op = NULL;
+	unsigned int results = 0;
 	struct answer answer;
 	uint64_t state, last;
 	uint16_t family = 0;
@@ -250,13 +235,17 @@ static void ask(struct worker *worker, enum where where)
 		/* while the module is away it is somebody else's turn */
 		if (!family)
 			usleep(10000);
-		message_make(message, &state, family ?: UINT16_MAX, op, &known);
-		op = NULL;
+		message_make(message, &state, family ?: UINT16_MAX,
+			     results ? REQUEST_RESULT : NULL, &known);
 		if (mnl_socket_sendto(nl, message->bytes, message->length) < 0)
 			continue;
 		last = known.negotiation;
 		answer = answer_read(nl, family, &known);
-		op = follows(message, &answer, known.negotiation != last, &unbinds);
+		/* it does not take long, nor come again soon */
+		if (known.negotiation != last)
+			results = RESULTS;
+		else if (results)
+			results--;
 		if (family)
 			judge_answer(worker, message, &answer, where == NOBODY_AT_RIGHT);
 		if (answer.error == ENOENT)

@@ -445,6 +445,8 @@ void sockets_step(struct sockets *sockets, const struct worker *worker, uint64_t
 		break;
 	case 16:
 		option_require(sockets, slot, worker, state);
+		if (once_in(state, 2))
+			slot_connect(sockets, slot, state);
 		break;
 	}
 }
