@@ -190,7 +190,6 @@ static void judge_answer(const struct worker *worker, const struct message *mess
 		problem(worker, "%s: nobody was allowed to", message->op->name);
 }
 
-#define REQUEST_RESULT	"request-result"
 #define RESULTS		8	/* tries: most of them are faulty */
 
 enum where { AT_LEFT, AT_RIGHT, NOBODY_AT_RIGHT, ELSEWHERE };
@@ -236,12 +235,12 @@ static void ask(struct worker *worker, enum where where)
 		if (!family)
 			usleep(10000);
 		message_make(message, &state, family ?: UINT16_MAX,
-			     results ? REQUEST_RESULT : NULL, &known);
+			     results ? "request-result" : NULL, &known);
 		if (mnl_socket_sendto(nl, message->bytes, message->length) < 0)
 			continue;
 		last = known.negotiation;
 		answer = answer_read(nl, family, &known);
-		/* it does not take long, nor come again soon */
+		/* told at once: soon nobody waits for it any more */
 		if (known.negotiation != last)
 			results = RESULTS;
 		else if (results)

@@ -88,9 +88,11 @@ static size_t string_make(const struct spec_attr *attr, uint64_t *state, char *t
 	return length + 1;
 }
 
+/* Of the hosts left and right. */
+static const char * const addresses[] = { "10.0.0.1", "10.0.0.2" };
+
 static size_t binary_make(const struct spec_attr *attr, uint64_t *state, uint8_t *to)
 {
-	static const char * const addresses[] = { "10.0.0.1", "10.0.0.2" };
 	static const size_t lengths[] = { 0, 1, 3, 4, 5, 8, 15, 16, 17, 32, 91, 512, 1500 };
 	size_t i, length;
 
@@ -134,17 +136,13 @@ static bool belongs(const struct spec_op *op, const struct spec_set *set,
 /* One of the two SAs of esp-gcm that lib.sh makes, and that stay. */
 static void lasting_sa_put(struct nlmsghdr *nlh, uint64_t *state)
 {
-	static const struct {
-		const char *destination;
-		uint32_t spi;
-	} sas[] = { { "10.0.0.2", 0x1001 }, { "10.0.0.1", 0x1002 } };
-	unsigned int i = below(state, 2);
+	unsigned int from = below(state, 2);
 	uint8_t to[4];
 
-	inet_pton(AF_INET, sas[i].destination, to);
+	inet_pton(AF_INET, addresses[!from], to);
 	mnl_attr_put_u8(nlh, IPSEC_SA_REF_A_SATYPE, SADB_SATYPE_ESP);
 	mnl_attr_put(nlh, IPSEC_SA_REF_A_DESTINATION, sizeof(to), to);
-	mnl_attr_put_u32(nlh, IPSEC_SA_REF_A_SPI, htonl(sas[i].spi));
+	mnl_attr_put_u32(nlh, IPSEC_SA_REF_A_SPI, htonl(0x1001 + from));
 }
 
 /* What a request is made of. */
