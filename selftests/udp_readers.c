@@ -197,8 +197,9 @@ static void s_signal(struct play *p)
 		    setsockopt(p->rx, SOL_SOCKET, SO_RCVTIMEO, &minute, sizeof(minute)))
 			err(1, "SO_RCVTIMEO");
 		sigaction(SIGALRM, &action, NULL);
-		ualarm(20000, 0);
+		ualarm(20000, 20000);	/* again, if recv() is late for the first */
 		note_result(p, "recv", recv(p->rx, data, 10, i == 2 ? MSG_PEEK : 0));
+		ualarm(0, 0);
 	}
 }
 
