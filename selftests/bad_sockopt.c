@@ -212,20 +212,27 @@ static int tcp_shut_down_by_peer(void)
 	return fd;
 }
 
-static int tcp_shut_down_by_both(void)
+/* Segments may yet be on their way, where others are at work as well. */
+static void await_close(int fd)
 {
 	struct tcp_info info = { 0 };
 	socklen_t length = sizeof(info);
-	int fd = tcp_shut_down(), tries;
+	int tries;
 
-	shutdown(tcp_peer, SHUT_RDWR);
-	/* segments may yet be on their way, where others are at work as well */
-	for (tries = 0; tries < 1000; tries++) {
+	for (tries = 0; tries < 10000; tries++) {
 		if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) ||
 		    info.tcpi_state == TCP_CLOSE)
 			break;
 		usleep(1000);
 	}
+}
+
+static int tcp_shut_down_by_both(void)
+{
+	int fd = tcp_shut_down();
+
+	shutdown(tcp_peer, SHUT_RDWR);
+	await_close(fd);
 	return fd;
 }
 
@@ -236,6 +243,7 @@ static int tcp_reset(void)
 
 	setsockopt(tcp_peer, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 	close(tcp_peer);
+	await_close(fd);
 	return fd;
 }
 
