@@ -32,6 +32,7 @@ ipsec_up esp-gcm 4
 ipsec_up tunnel 6 spi=0x2000
 insmod "$MODULE" || exit
 modprobe_off
+patient_kernel
 
 counts=$("$BUILD/selftests/fuzz/kernel" $SPEC "$MODULE" "$DURATION" "$SEED")
 is $? 0 "it came to its end"

@@ -162,6 +162,15 @@ modprobe_off() {
 	echo >/proc/sys/kernel/modprobe
 }
 
+# patient_kernel: it is no fault of a task to be blocked for minutes. The module waits for
+# namespaces that go, before it goes and before it comes, which takes so long where all
+# is slow; that the wait ends, the test's own end shows.
+patient_kernel() {
+	local hung=/proc/sys/kernel/hung_task_timeout_secs
+
+	[ ! -e $hung ] || echo 1200 >$hung
+}
+
 # ipsec_key SPI BYTES: a key that no other SA has. Without a subshell, for each
 # costs milliseconds in the guest, and there is a key for every SA.
 ipsec_key() {

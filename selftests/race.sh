@@ -34,10 +34,7 @@ ipsec_up esp-gcm 4
 ipsec_up tunnel 6 spi=0x2000
 insmod "$MODULE" || exit
 modprobe_off
-# Before it goes, the module waits for namespaces that go: minutes, where all is slow. That
-# the wait ends is seen by turmoil's own end.
-hung=/proc/sys/kernel/hung_task_timeout_secs
-[ ! -e $hung ] || echo 1200 >$hung
+patient_kernel
 
 # What asks and answers here comes first.
 coproc TRAFFIC { exec nice -n 19 "$HELPERS/traffic"; }

@@ -15,7 +15,7 @@
 #
 # LONG is no, only or all: whether tests with the flag long are run where none is named.
 # PATIENCE is what to multiply every timeout with. GUESTS is among how many guests
-# to divide the tests; they run at the same time, and so do those on the host.
+# to divide the tests; so many run at the same time, and besides those on the host.
 
 set -eu
 
@@ -139,11 +139,19 @@ fi
 # What is started in the background does not hear of an interrupt.
 trap 'trap - TERM; kill 0' INT TERM
 verdict=("$LOG/expected" "$SKIPS")
+running=()
 for list in "$LOG"/list.*; do
 	[ -e "$list" ] || continue
 	group=${list##*/list.}
+	if [ "$group" != host ] && [ ${#running[@]} -ge "$GUESTS" ]; then
+		wait -n -p ended "${running[@]}" || :
+		mapfile -t running < <(printf '%s\n' "${running[@]}" | grep -vx "$ended" || :)
+	fi
 	{ run_group "$list" "$group" 2>&1 | sed -u "s/^/$group: /"; } &
-	[ "$group" = host ] || verdict+=("$LOG/$group/console.log")
+	if [ "$group" != host ]; then
+		running+=("$!")
+		verdict+=("$LOG/$group/console.log")
+	fi
 	verdict+=("$LOG/$group/tests.log")
 done
 wait

@@ -532,7 +532,7 @@ static bool enough(void)
 	return unloads && busy && news && changes && option_values && option_errors;
 }
 
-#define LONGER		240	/* seconds */
+#define LONGER		1200	/* seconds */
 
 static int fuzz(int seconds)
 {
