@@ -24,6 +24,25 @@ static const struct genl_family *dump_family(const struct netlink_callback *cb)
 }
 
 /**
+ * ipsec_dump_enlarge - make room for what is longer than a reader may expect
+ * @skb: a message to be filled
+ * @err: why nothing more was added to it, or 0
+ *
+ * As long as a reader has not received anything, messages of a dump are a page long. One
+ * that holds nothing yet is made longer.
+ *
+ * Context: process context, may sleep.
+ * Return: whether to try again.
+ */
+bool ipsec_dump_enlarge(struct sk_buff *skb, int err)
+{
+	const int wanted = GENL_HDRLEN + NLMSG_HDRLEN + IPSEC_DESCRIPTION_SIZE;
+
+	return err == -EMSGSIZE && !skb->len && skb_tailroom(skb) < wanted &&
+	       !pskb_expand_head(skb, 0, wanted, GFP_KERNEL);
+}
+
+/**
  * ipsec_dump_algorithms - the algorithms, and which of them are trusted
  * @skb: a message to be filled
  * @cb: where in the dump it is
@@ -55,6 +74,24 @@ int ipsec_dump_algorithms(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len ?: err;
 }
 
+static int dump_context(struct sk_buff *skb, struct netlink_callback *cb,
+			struct ipsec_context *context)
+{
+	void *header;
+	int err;
+
+	header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_CONTEXT_GET);
+	if (!header)
+		return -EMSGSIZE;
+	err = ipsec_describe_context(skb, ipsec_net(sock_net(skb->sk)), context, true);
+	if (err)
+		genlmsg_cancel(skb, header);
+	else
+		genlmsg_end(skb, header);
+	return err;
+}
+
 /**
  * ipsec_dump_contexts - the contexts of a namespace
  * @skb: a message to be filled
@@ -69,8 +106,7 @@ int ipsec_dump_contexts(struct sk_buff *skb, struct netlink_callback *cb)
 	unsigned long *next = (unsigned long *)cb->ctx;
 	struct ipsec_context *context;
 	unsigned long id;
-	void *header;
-	int err = 0;
+	int err;
 
 	/* the policy is that of the other request */
 	if (genl_dumpit_info(cb)->attrs[IPSEC_A_CONTEXT_ID]) {
@@ -78,20 +114,17 @@ int ipsec_dump_contexts(struct sk_buff *skb, struct netlink_callback *cb)
 		return -EINVAL;
 	}
 
-	rcu_read_lock();
-	xa_for_each_start(&in->contexts, id, context, *next) {
-		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_CONTEXT_GET);
-		err = header ? ipsec_describe_context(skb, in, context, true) : -EMSGSIZE;
-		if (err) {
-			if (header)
-				genlmsg_cancel(skb, header);
-			break;
+	do {
+		err = 0;
+		rcu_read_lock();
+		xa_for_each_start(&in->contexts, id, context, *next) {
+			err = dump_context(skb, cb, context);
+			if (err)
+				break;
+			*next = id + 1;
 		}
-		genlmsg_end(skb, header);
-		*next = id + 1;
-	}
-	rcu_read_unlock();
+		rcu_read_unlock();
+	} while (ipsec_dump_enlarge(skb, err));
 	return skb->len ?: err;
 }
 
@@ -277,6 +310,32 @@ int ipsec_dump_identities_start(struct netlink_callback *cb)
 	return walk_start(cb, &ipsec_net(sock_net(cb->skb->sk))->bindings);
 }
 
+static int dump_bindings(struct sk_buff *skb, struct netlink_callback *cb,
+			 struct rhashtable_iter *iter)
+{
+	struct ipsec_binding *binding = rhashtable_walk_peek(iter);
+	void *header;
+	int err;
+
+	for (; binding; binding = rhashtable_walk_next(iter)) {
+		if (IS_ERR(binding))
+			continue;	/* resized: some may come twice */
+		if (!ipsec_sa_valid(binding->x))
+			continue;	/* kept for what has come, see ipsec_identity_reap() */
+		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_IDENTITY_GET);
+		if (!header)
+			return -EMSGSIZE;
+		err = ipsec_describe_identity(skb, binding->x, binding->identity);
+		if (err) {
+			genlmsg_cancel(skb, header);
+			return err;
+		}
+		genlmsg_end(skb, header);
+	}
+	return 0;
+}
+
 /**
  * ipsec_dump_identities - the identities of a namespace, by SA
  * @skb: a message to be filled
@@ -288,29 +347,13 @@ int ipsec_dump_identities_start(struct netlink_callback *cb)
 int ipsec_dump_identities(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct rhashtable_iter *iter = *(struct rhashtable_iter **)cb->ctx;
-	struct ipsec_binding *binding;
-	void *header;
-	int err = 0;
+	int err;
 
-	ipsec_walk_start(iter);
-	binding = rhashtable_walk_peek(iter);
-	for (; binding; binding = rhashtable_walk_next(iter)) {
-		if (IS_ERR(binding))
-			continue;	/* resized: some may come twice */
-		if (!ipsec_sa_valid(binding->x))
-			continue;	/* kept for what has come, see ipsec_identity_reap() */
-		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_IDENTITY_GET);
-		err = header ? ipsec_describe_identity(skb, binding->x, binding->identity) :
-			       -EMSGSIZE;
-		if (err) {
-			if (header)
-				genlmsg_cancel(skb, header);
-			break;
-		}
-		genlmsg_end(skb, header);
-	}
-	rhashtable_walk_stop(iter);
+	do {
+		ipsec_walk_start(iter);
+		err = dump_bindings(skb, cb, iter);
+		rhashtable_walk_stop(iter);
+	} while (ipsec_dump_enlarge(skb, err));
 	return skb->len ?: err;
 }
 

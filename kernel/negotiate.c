@@ -290,18 +290,21 @@ int ipsec_negotiate_dump(struct sk_buff *skb, struct netlink_callback *cb)
 	struct ipsec_net *in = ipsec_net(sock_net(skb->sk));
 	u64 *last = (u64 *)cb->ctx;
 	struct ipsec_negotiation *negotiation;
-	int err = 0;
+	int err;
 
-	spin_lock_bh(&in->negotiations_lock);
-	list_for_each_entry(negotiation, &in->negotiations, list) {
-		if (negotiation->id <= *last)
-			continue;
-		err = ipsec_dump_negotiation(skb, cb, negotiation);
-		if (err)
-			break;
-		*last = negotiation->id;
-	}
-	spin_unlock_bh(&in->negotiations_lock);
+	do {
+		err = 0;
+		spin_lock_bh(&in->negotiations_lock);
+		list_for_each_entry(negotiation, &in->negotiations, list) {
+			if (negotiation->id <= *last)
+				continue;
+			err = ipsec_dump_negotiation(skb, cb, negotiation);
+			if (err)
+				break;
+			*last = negotiation->id;
+		}
+		spin_unlock_bh(&in->negotiations_lock);
+	} while (ipsec_dump_enlarge(skb, err));
 	return skb->len ?: err;
 }
 
