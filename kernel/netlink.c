@@ -331,21 +331,27 @@ static int sas_named(struct genl_info *info, struct xfrm_state **x)
 	return count;
 }
 
-static int identity_check(const struct nlattr *nest, struct netlink_ext_ack *extack)
+/**
+ * ipsec_netlink_once_each - no attribute comes twice
+ * @attributes: a stream of them, already validated by a policy of no more types than
+ *	a long has bits
+ * @size: its size
+ * @extack: for a message, or NULL
+ *
+ * What is kept is handed on as it came. Of what is said twice one reader would take
+ * the first and another the last, and it could have any size.
+ *
+ * Context: any.
+ * Return: 0 or -EINVAL.
+ */
+int ipsec_netlink_once_each(const void *attributes, size_t size,
+			    struct netlink_ext_ack *extack)
 {
-	struct nlattr *attrs[IPSEC_IDENTITY_A_MAX + 1];
-	struct nlattr *attr;
 	unsigned long seen = 0;
+	struct nlattr *attr;
 	int rem;
 
-	if (nla_parse_nested(attrs, IPSEC_IDENTITY_A_MAX, nest, identity_policy, extack))
-		return -EINVAL;
-	if (!attrs[IPSEC_IDENTITY_A_ITOKEN] || !attrs[IPSEC_IDENTITY_A_METHOD]) {
-		NL_SET_ERR_MSG_ATTR(extack, nest, "an identity takes iToken and method");
-		return -EINVAL;
-	}
-	/* what is kept is handed on as it came: say nothing twice */
-	nla_for_each_nested(attr, nest, rem) {
+	nla_for_each_attr(attr, (struct nlattr *)attributes, size, rem) {
 		if (seen & BIT(nla_type(attr))) {
 			NL_SET_ERR_MSG_ATTR(extack, attr, "an attribute comes twice");
 			return -EINVAL;
@@ -353,6 +359,25 @@ static int identity_check(const struct nlattr *nest, struct netlink_ext_ack *ext
 		seen |= BIT(nla_type(attr));
 	}
 	return 0;
+}
+
+static int identity_check(const struct nlattr *nest, struct netlink_ext_ack *extack)
+{
+	struct nlattr *attrs[IPSEC_IDENTITY_A_MAX + 1];
+	const struct nlattr *local;
+	int err;
+
+	if (nla_parse_nested(attrs, IPSEC_IDENTITY_A_MAX, nest, identity_policy, extack))
+		return -EINVAL;
+	if (!attrs[IPSEC_IDENTITY_A_ITOKEN] || !attrs[IPSEC_IDENTITY_A_METHOD]) {
+		NL_SET_ERR_MSG_ATTR(extack, nest, "an identity takes iToken and method");
+		return -EINVAL;
+	}
+	err = ipsec_netlink_once_each(nla_data(nest), nla_len(nest), extack);
+	local = attrs[IPSEC_IDENTITY_A_LOCAL];
+	if (!err && local)
+		err = ipsec_netlink_once_each(nla_data(local), nla_len(local), extack);
+	return err;
 }
 
 static int doit_identity_bind(struct sk_buff *skb, struct genl_info *info)

@@ -12,6 +12,7 @@
 
 #include "context.h"
 #include "identity.h"
+#include "netlink.h"
 #include "netns.h"
 #include "request.h"
 #include "sa.h"
@@ -48,23 +49,6 @@ const struct nla_policy ipsec_request_policy[IPSEC_REQUEST_A_REQUIRED + 1] = {
 	[IPSEC_REQUEST_A_IDENTITY] = NLA_POLICY_NESTED(peer_policy),
 };
 
-/* What is kept is handed on as it came, so nothing is said twice. */
-static int once_each(const void *attributes, size_t size, struct netlink_ext_ack *extack)
-{
-	unsigned long seen = 0;
-	struct nlattr *attr;
-	int rem;
-
-	nla_for_each_attr(attr, (struct nlattr *)attributes, size, rem) {
-		if (seen & BIT(nla_type(attr))) {
-			NL_SET_ERR_MSG_ATTR(extack, attr, "an attribute comes twice");
-			return -EINVAL;
-		}
-		seen |= BIT(nla_type(attr));
-	}
-	return 0;
-}
-
 static bool is_pattern(int type)
 {
 	return peer_policy[type].type == NLA_NUL_STRING;
@@ -79,7 +63,7 @@ static int peer_check(const struct nlattr *peer, struct netlink_ext_ack *extack)
 		NL_SET_ERR_MSG_ATTR(extack, peer, "an identity that says nothing");
 		return -EINVAL;
 	}
-	err = once_each(nla_data(peer), nla_len(peer), extack);
+	err = ipsec_netlink_once_each(nla_data(peer), nla_len(peer), extack);
 	if (err)
 		return err;
 	nla_for_each_nested(attr, peer, rem) {
@@ -117,7 +101,7 @@ struct ipsec_request *ipsec_request_create(const void *attributes, size_t size,
 	err = nla_parse(attrs, IPSEC_REQUEST_A_REQUIRED, attributes, size, ipsec_request_policy,
 			extack);
 	if (!err)
-		err = once_each(attributes, size, extack);
+		err = ipsec_netlink_once_each(attributes, size, extack);
 	if (err)
 		return ERR_PTR(-EINVAL);
 	if (attrs[IPSEC_REQUEST_A_FLAGS])

@@ -140,6 +140,7 @@ static struct answer {
 	uint8_t latch_mode;
 	uint64_t context_id;	/* of the last context told of */
 	bool has_token;
+	const struct nlattr *identity;	/* good until the next answer */
 } answer;
 
 static inline struct nlmsghdr *request(void *buffer, uint8_t cmd, uint16_t flags)
@@ -221,6 +222,8 @@ static inline void read_nest(const struct nlattr *nest)
 		case IPSEC_A_CONTEXT:
 			if (type == IPSEC_CONTEXT_A_ID)
 				answer.context_id = mnl_attr_get_u64(attr);
+			if (type == IPSEC_CONTEXT_A_IDENTITY)
+				answer.identity = attr;
 			break;
 		}
 	}
@@ -241,6 +244,9 @@ static inline void read_reply(const struct nlmsghdr *nlh)
 			break;
 		case IPSEC_A_PTOKEN:
 			answer.has_token = mnl_attr_get_u64(attr);
+			break;
+		case IPSEC_A_IDENTITY:
+			answer.identity = attr;
 			break;
 		default:
 			read_nest(attr);
