@@ -13,7 +13,7 @@
 #include "random.h"
 
 #define DEPTH		3	/* of nests; deeper ones are left empty */
-#define STRING_SIZE	2048
+#define VALUE_SIZE	4352	/* more than any may have */
 
 /* -------------------------------------------------------------------- values */
 
@@ -31,8 +31,6 @@ static bool number_known(const struct spec_attr *attr, uint64_t *state,
 		*value = 0;
 	else if (!strcmp(attr->name, "satype"))
 		*value = 3 - once_in(state, 8);
-	else if (!strcmp(attr->name, "method"))
-		*value = 1 + below(state, 10);
 	else if (!strcmp(attr->name, "lineage"))
 		*value = below(state, 3);
 	else if (!strcmp(attr->name, "linger"))
@@ -100,7 +98,13 @@ static size_t binary_make(const struct spec_attr *attr, uint64_t *state, uint8_t
 		inet_pton(AF_INET, addresses[below(state, 2)], to);
 		return 4;
 	}
-	length = attr->exact ?: lengths[below(state, sizeof(lengths) / sizeof(lengths[0]))];
+	length = lengths[below(state, sizeof(lengths) / sizeof(lengths[0]))];
+	if (attr->most && (length > attr->most || once_in(state, 4)))
+		length = attr->most - below(state, 3);
+	if (length < attr->least)
+		length = attr->least;
+	if (attr->exact)
+		length = attr->exact;
 	/* few that differ, so that identities are met again */
 	if (attr->exact && !once_in(state, 4)) {
 		memset(to, below(state, 4), length);
@@ -119,8 +123,6 @@ static bool belongs(const struct spec_op *op, const struct spec_set *set,
 		const char *op, *set, *names;
 	} parts[] = {
 		{ "request-cgroup", "request", " flags methods timeout identity " },
-		{ "request-cgroup", "identity",
-		  " itoken ike-id-type ike-id ca-dn certificate-dn pubkey-id " },
 		{ "request-result", "request", " id reason text " },
 	};
 	char name[SPEC_NAME + 2];
@@ -157,14 +159,14 @@ static void nest_make(const struct making *making, const struct spec_set *set, u
 
 static bool room(const struct nlmsghdr *nlh)
 {
-	return nlh->nlmsg_len < MESSAGE_SIZE - 2 * STRING_SIZE;
+	return nlh->nlmsg_len < MESSAGE_SIZE - 2 * VALUE_SIZE;
 }
 
 static void attr_make(const struct making *making, const struct spec_attr *attr,
 		      uint64_t *state, unsigned int depth)
 {
 	struct nlmsghdr *nlh = making->nlh;
-	uint8_t bytes[STRING_SIZE];
+	uint8_t bytes[VALUE_SIZE];
 	struct nlattr *nest;
 	uint64_t value;
 
@@ -225,7 +227,7 @@ static bool is_number(const struct spec_attr *attr)
 
 static void zeros_put(struct nlmsghdr *nlh, uint16_t type, size_t length)
 {
-	static const uint8_t zeros[STRING_SIZE];
+	static const uint8_t zeros[VALUE_SIZE];
 
 	mnl_attr_put(nlh, type, length, zeros);
 }
@@ -287,16 +289,23 @@ static const char *add_endless(struct nlmsghdr *nlh, const struct spec_op *op, u
 	return "a string without its end";
 }
 
+static const char *too_long_put(struct nlmsghdr *nlh, const struct spec_attr *attr,
+				uint64_t *state)
+{
+	uint8_t bytes[VALUE_SIZE];
+	size_t length = attr->most + 1 + below(state, 100);
+
+	memset(bytes, 'a', length);
+	bytes[length] = '\0';
+	mnl_attr_put(nlh, attr->number, length + (attr->type == SPEC_STRING), bytes);
+	return "what is too long";
+}
+
 static const char *add_too_long(struct nlmsghdr *nlh, const struct spec_op *op, uint64_t *state)
 {
 	const struct spec_attr *attr = wanted_any(op, state);
-	char text[STRING_SIZE] = "";
 
-	if (!attr || attr->type != SPEC_STRING || !attr->most)
-		return NULL;
-	memset(text, 'a', attr->most + 1 + below(state, 100));
-	mnl_attr_put_strz(nlh, attr->number, text);
-	return "a string that is too long";
+	return attr && attr->most ? too_long_put(nlh, attr, state) : NULL;
 }
 
 static const char *add_wrong_nesting(struct nlmsghdr *nlh, const struct spec_op *op,
@@ -337,6 +346,8 @@ static const char *add_wrong_inside(struct nlmsghdr *nlh, const struct spec_op *
 	} else if (is_number(attr)) {
 		zeros_put(nlh, attr->number, spec_size(attr->type) + 1);
 		fault = "a number of the wrong size, in a nest";
+	} else if (attr->most && once_in(state, 2)) {
+		fault = too_long_put(nlh, attr, state);
 	} else if (attr->type == SPEC_STRING) {
 		mnl_attr_put(nlh, attr->number, 3, "abc");
 		fault = "a string without its end, in a nest";

@@ -140,9 +140,20 @@ static void attr_read(struct spec_attr *attr, const yaml_node_t *node, unsigned 
 	attr->min = number_of(checks, "min", 0);
 	attr->max = number_of(checks, "max", 0);
 	attr->exact = number_of(checks, "exact-len", 0);
+	attr->least = number_of(checks, "min-len", 0);
 	attr->most = number_of(checks, "max-len", 0);
 	if (nest)
 		attr->nest = set_find(text_of(nest));
+}
+
+/* Part of another set, which comes before it. */
+static void subset_read(struct spec_set *set, const struct spec_set *of, const yaml_node_t *attrs)
+{
+	unsigned int i;
+
+	for (i = 0; i < length_of(attrs); i++)
+		set->attrs[set->count++] =
+			*attr_find(of, text_of(member(item(attrs, i), "name")));
 }
 
 static void sets_read(const yaml_node_t *list)
@@ -156,9 +167,14 @@ static void sets_read(const yaml_node_t *list)
 		name_copy(sets[set_count++].name, item(list, i));
 	for (i = 0; i < set_count; i++) {
 		const yaml_node_t *attrs = member(item(list, i), "attributes");
+		const yaml_node_t *of = member(item(list, i), "subset-of");
 
 		if (length_of(attrs) > SPEC_ATTRS)
 			errx(1, "specification: %s: more attributes than expected", sets[i].name);
+		if (of) {
+			subset_read(&sets[i], set_find(text_of(of)), attrs);
+			continue;
+		}
 		number = 0;
 		for (j = 0; j < length_of(attrs); j++) {
 			number = number_of(item(attrs, j), "value", number + 1);

@@ -31,7 +31,8 @@ enum spec_type {
  * struct spec_attr - an attribute of a set
  * @min: least value of a number, @max: highest; both 0: any
  * @exact: length of what is binary, 0: any
- * @most: longest string without its end, 0: any
+ * @least: shortest of what is binary, 0: any
+ * @most: longest of what is binary, or string without its end, 0: any
  * @nest: of which set the attributes in it are
  */
 struct spec_attr {
@@ -40,7 +41,7 @@ struct spec_attr {
 	enum spec_type type;
 	bool several;
 	uint64_t min, max;
-	size_t exact, most;
+	size_t exact, least, most;
 	const struct spec_set *nest;
 };
 
