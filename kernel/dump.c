@@ -38,8 +38,14 @@ bool ipsec_dump_enlarge(struct sk_buff *skb, int err)
 {
 	const int wanted = GENL_HDRLEN + NLMSG_HDRLEN + IPSEC_DESCRIPTION_SIZE;
 
-	return err == -EMSGSIZE && !skb->len && skb_tailroom(skb) < wanted &&
-	       !pskb_expand_head(skb, 0, wanted, GFP_KERNEL);
+	if (err != -EMSGSIZE || skb->len || skb_tailroom(skb) >= wanted ||
+	    pskb_expand_head(skb, 0, wanted, GFP_KERNEL))
+		return false;
+	/* no longer than that, whatever there is room for now; see netlink_dump() */
+	skb_reserve(skb, skb_tailroom(skb) - wanted);
+	skb_reset_network_header(skb);
+	skb_reset_mac_header(skb);
+	return true;
 }
 
 /**

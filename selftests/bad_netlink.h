@@ -141,6 +141,7 @@ static struct answer {
 	uint64_t context_id;	/* of the last context told of */
 	bool has_token;
 	const struct nlattr *identity;	/* good until the next answer */
+	int longest;		/* bytes that came at a time */
 } answer;
 
 static inline struct nlmsghdr *request(void *buffer, uint8_t cmd, uint16_t flags)
@@ -269,6 +270,8 @@ static inline void receive(struct mnl_socket *nl)
 		length = recv(mnl_socket_get_fd(nl), buffer, sizeof(buffer), MSG_DONTWAIT);
 		if (length < 0)
 			return;
+		if (length > answer.longest)
+			answer.longest = length;
 		if (keys_in(buffer, length))
 			complain("# key material in an answer\n");
 		nlh = (struct nlmsghdr *)buffer;

@@ -8,7 +8,7 @@
 
 #include <linux/pfkeyv2.h>
 
-#define LARGE_SIZE	32768
+#define LARGE_SIZE	32768	/* as long as anything that comes at a time */
 #define MAX_ITEMS	12
 #define STRING_MAX	(IPSEC_IDENTITY_MAX_STRING + 1)	/* with its end */
 /* of the SA to it, as ipsec_up counts; htonl() is no constant */
@@ -407,6 +407,8 @@ static void test_string(struct mnl_socket *nl, uint16_t type, bool of_local)
 
 static void identity_check(const struct nlattr *sent, const char *where)
 {
+	if (answer.longest > LARGE_SIZE)
+		complain("# %s: %d bytes at a time\n", where, answer.longest);
 	if (answer.error)
 		complain("# %s: %s %s\n", where, strerror(answer.error), answer.text);
 	else if (!answer.identity)
