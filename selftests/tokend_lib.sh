@@ -92,7 +92,7 @@ none_bound() {
 
 # Both ends have bound both SAs.
 both_bound() {
-	wait_for 20 all_bound left && wait_for 20 all_bound right
+	wait_for 60 all_bound left && wait_for 60 all_bound right
 }
 
 # field HOST NAME: the distinct values of all SAs; "-" where one has none. Without
