@@ -26,7 +26,7 @@ static const struct genl_family *dump_family(const struct netlink_callback *cb)
 /**
  * ipsec_dump_enlarge - make room for what is longer than a reader may expect
  * @skb: a message to be filled
- * @err: why nothing more was added to it, or 0
+ * @err: why nothing more was added to it, or 0; -ENOMEM if there is no memory
  *
  * As long as a reader has not received anything, messages of a dump are a page long. One
  * that holds nothing yet is made longer.
@@ -34,13 +34,16 @@ static const struct genl_family *dump_family(const struct netlink_callback *cb)
  * Context: process context, may sleep.
  * Return: whether to try again.
  */
-bool ipsec_dump_enlarge(struct sk_buff *skb, int err)
+bool ipsec_dump_enlarge(struct sk_buff *skb, int *err)
 {
 	const int wanted = GENL_HDRLEN + NLMSG_HDRLEN + IPSEC_DESCRIPTION_SIZE;
 
-	if (err != -EMSGSIZE || skb->len || skb_tailroom(skb) >= wanted ||
-	    pskb_expand_head(skb, 0, wanted, GFP_KERNEL))
+	if (*err != -EMSGSIZE || skb->len || skb_tailroom(skb) >= wanted)
 		return false;
+	if (pskb_expand_head(skb, 0, wanted, GFP_KERNEL)) {
+		*err = -ENOMEM;
+		return false;
+	}
 	/* no longer than that, whatever there is room for now; see netlink_dump() */
 	skb_reserve(skb, skb_tailroom(skb) - wanted);
 	skb_reset_network_header(skb);
@@ -130,7 +133,7 @@ int ipsec_dump_contexts(struct sk_buff *skb, struct netlink_callback *cb)
 			*next = id + 1;
 		}
 		rcu_read_unlock();
-	} while (ipsec_dump_enlarge(skb, err));
+	} while (ipsec_dump_enlarge(skb, &err));
 	return skb->len ?: err;
 }
 
@@ -359,7 +362,7 @@ int ipsec_dump_identities(struct sk_buff *skb, struct netlink_callback *cb)
 		ipsec_walk_start(iter);
 		err = dump_bindings(skb, cb, iter);
 		rhashtable_walk_stop(iter);
-	} while (ipsec_dump_enlarge(skb, err));
+	} while (ipsec_dump_enlarge(skb, &err));
 	return skb->len ?: err;
 }
 

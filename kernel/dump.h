@@ -6,7 +6,7 @@ struct ipsec_negotiation;
 struct netlink_callback;
 struct sk_buff;
 
-bool ipsec_dump_enlarge(struct sk_buff *skb, int err);
+bool ipsec_dump_enlarge(struct sk_buff *skb, int *err);
 int ipsec_dump_algorithms(struct sk_buff *skb, struct netlink_callback *cb);
 int ipsec_dump_contexts(struct sk_buff *skb, struct netlink_callback *cb);
 int ipsec_dump_connections_start(struct netlink_callback *cb);

@@ -304,7 +304,7 @@ int ipsec_negotiate_dump(struct sk_buff *skb, struct netlink_callback *cb)
 			*last = negotiation->id;
 		}
 		spin_unlock_bh(&in->negotiations_lock);
-	} while (ipsec_dump_enlarge(skb, err));
+	} while (ipsec_dump_enlarge(skb, &err));
 	return skb->len ?: err;
 }
 

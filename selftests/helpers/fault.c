@@ -331,6 +331,7 @@ static const struct path {
 	{ "list sockets", before_request, try_sockets, { -ENOMEM } },
 	{ "list latches", before_request, try_latches, { -ENOMEM } },
 	{ "list identities", before_bound, try_identities, { -ENOMEM } },
+	{ "list long identities", before_bound_at_length, try_long_identities, { -ENOMEM } },
 	{ "get configuration", before_request, try_config_get, { -ENOMEM } },
 	{ "set configuration", before_request, try_config_set, { -ENOMEM, -ENOBUFS } },
 	{ "trust", before_request, try_algorithm_set, { -ENOMEM, -ENOBUFS } },

@@ -114,13 +114,18 @@ static inline void put_sas(struct nlmsghdr *nlh)
 	put_pair(nlh, spi);
 }
 
+static bool bind_at_length;		/* with more to say than a page holds */
+
 static inline void put_binding(struct nlmsghdr *nlh)
 {
 	static const uint8_t itoken[IPSEC_ITOKEN_SIZE] = { 1 };
+	static const char binding[IPSEC_IDENTITY_MAX_BINDING];
 	struct nlattr *nest = mnl_attr_nest_start(nlh, IPSEC_A_IDENTITY);
 
 	mnl_attr_put(nlh, IPSEC_IDENTITY_A_ITOKEN, sizeof(itoken), itoken);
 	mnl_attr_put_u8(nlh, IPSEC_IDENTITY_A_METHOD, IPSEC_AUTH_PKIX_INLINE);
+	if (bind_at_length)
+		mnl_attr_put(nlh, IPSEC_IDENTITY_A_CHANNEL_BINDING, sizeof(binding), binding);
 	mnl_attr_nest_end(nlh, nest);
 	put_sas(nlh);
 }
@@ -138,6 +143,44 @@ static inline void before_bound(void)
 	if (try_bind())
 		errx(1, "bind");
 	forget_news();
+}
+
+static inline void before_bound_at_length(void)
+{
+	bind_at_length = true;
+	before_bound();
+	bind_at_length = false;
+}
+
+/* By a socket that has not received anything, to which a dump gives a page at a time. */
+static inline int try_long_identities(void)
+{
+	_Alignas(8) static char buffer[32768];
+	struct nlmsghdr *nlh = ipsec_nl_request(ipsec[RIGHT], buffer, IPSEC_CMD_IDENTITY_GET,
+						NLM_F_DUMP);
+	struct mnl_socket *nl;
+	int length, ret = CONFUSED;
+	unsigned int sas = 0;
+
+	enter(RIGHT);
+	nl = mnl_socket_open(NETLINK_GENERIC);
+	if (!nl || mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) ||
+	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+		err(1, "%s", path_name);
+	while (ret == CONFUSED) {
+		length = mnl_socket_recvfrom(nl, buffer, sizeof(buffer));
+		if (length <= 0)
+			err(1, "%s", path_name);
+		for (nlh = (void *)buffer; mnl_nlmsg_ok(nlh, length);
+		     nlh = mnl_nlmsg_next(nlh, &length)) {
+			if (nlh->nlmsg_type == NLMSG_DONE || nlh->nlmsg_type == NLMSG_ERROR)
+				ret = *(int *)mnl_nlmsg_get_payload(nlh);
+			else
+				sas++;
+		}
+	}
+	mnl_socket_close(nl);
+	return ret ?: sas == 2 ? 0 : CONFUSED;
 }
 
 static inline int try_unbind(void)

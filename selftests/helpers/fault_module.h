@@ -85,7 +85,7 @@ static inline int unload(void)
 static inline int request(int host, uint8_t cmd, uint16_t flags,
 			  void (*put)(struct nlmsghdr *nlh), ipsec_nl_cb_t cb, void *data)
 {
-	_Alignas(8) char buffer[4096];
+	_Alignas(8) char buffer[8192];
 	struct nlmsghdr *nlh;
 	int ret;
 
