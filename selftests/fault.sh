@@ -14,7 +14,8 @@ sites=$TMPDIR/sites
 # chance only: tables that grow, and messages that are copied for several listeners.
 allocators="__kmalloc|__kmalloc_node_track_caller|kmalloc_trace|kvmalloc_node|kmem_cache_alloc"
 allocators+="|kstrdup|__alloc_percpu|__alloc_skb|pskb_expand_head|alloc_workqueue"
-allocators+="|rhashtable_init|xa_store|nf_register_net_hooks|tracepoint_probe_register|genl_register_family"
+allocators+="|rhashtable_init|xa_store|nf_register_net_hooks|tracepoint_probe_register"
+allocators+="|genl_register_family"
 
 # What puts something into a message.
 puts="nla_put|nla_put_64bit|genlmsg_put"
