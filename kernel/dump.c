@@ -23,6 +23,22 @@ static const struct genl_family *dump_family(const struct netlink_callback *cb)
 	return genl_dumpit_info((struct netlink_callback *)cb)->family;
 }
 
+static void *message_begin(struct sk_buff *skb, const struct netlink_callback *cb, u8 cmd)
+{
+	return genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, dump_family(cb),
+			   NLM_F_MULTI, cmd);
+}
+
+/* With an error nothing stays of it. @header: NULL if there was no room to begin it. */
+static int message_end(struct sk_buff *skb, void *header, int err)
+{
+	if (err)
+		genlmsg_cancel(skb, header);
+	else
+		genlmsg_end(skb, header);
+	return err;
+}
+
 /**
  * ipsec_dump_enlarge - make room for what is longer than a reader may expect
  * @skb: a message to be filled
@@ -70,35 +86,13 @@ int ipsec_dump_algorithms(struct sk_buff *skb, struct netlink_callback *cb)
 	if (!*index)
 		*index = IPSEC_ALGORITHM_NOT_USED + 1;
 	for (; *index < ipsec_algorithm_count(); (*index)++) {
-		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_ALGORITHM_GET);
+		header = message_begin(skb, cb, IPSEC_CMD_ALGORITHM_GET);
 		err = header ? ipsec_describe_algorithm(skb, *index, trusted) : -EMSGSIZE;
-		if (err) {
-			if (header)
-				genlmsg_cancel(skb, header);
+		err = message_end(skb, header, err);
+		if (err)
 			break;
-		}
-		genlmsg_end(skb, header);
 	}
 	return skb->len ?: err;
-}
-
-static int dump_context(struct sk_buff *skb, struct netlink_callback *cb,
-			struct ipsec_context *context)
-{
-	void *header;
-	int err;
-
-	header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-			     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_CONTEXT_GET);
-	if (!header)
-		return -EMSGSIZE;
-	err = ipsec_describe_context(skb, ipsec_net(sock_net(skb->sk)), context, true);
-	if (err)
-		genlmsg_cancel(skb, header);
-	else
-		genlmsg_end(skb, header);
-	return err;
 }
 
 /**
@@ -115,6 +109,7 @@ int ipsec_dump_contexts(struct sk_buff *skb, struct netlink_callback *cb)
 	unsigned long *next = (unsigned long *)cb->ctx;
 	struct ipsec_context *context;
 	unsigned long id;
+	void *header;
 	int err;
 
 	/* the policy is that of the other request */
@@ -127,7 +122,9 @@ int ipsec_dump_contexts(struct sk_buff *skb, struct netlink_callback *cb)
 		err = 0;
 		rcu_read_lock();
 		xa_for_each_start(&in->contexts, id, context, *next) {
-			err = dump_context(skb, cb, context);
+			header = message_begin(skb, cb, IPSEC_CMD_CONTEXT_GET);
+			err = header ? ipsec_describe_context(skb, in, context, true) : -EMSGSIZE;
+			err = message_end(skb, header, err);
 			if (err)
 				break;
 			*next = id + 1;
@@ -192,17 +189,10 @@ static int dump_connections(struct sk_buff *skb, struct netlink_callback *cb,
 	for (; connection; connection = rhashtable_walk_next(iter)) {
 		if (IS_ERR(connection))
 			continue;	/* resized: some may come twice */
-		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				     dump_family(cb), NLM_F_MULTI, cmd);
+		header = message_begin(skb, cb, cmd);
 		err = header ? ipsec_describe_connection(skb, in, connection,
 							 cmd == IPSEC_CMD_LATCH_GET) : -EMSGSIZE;
-		if (!err) {
-			genlmsg_end(skb, header);
-			continue;
-		}
-		if (header)
-			genlmsg_cancel(skb, header);
-		if (err == -EMSGSIZE)
+		if (message_end(skb, header, err) == -EMSGSIZE)
 			break;
 		err = 0;	/* closed in the meantime, or no latch */
 	}
@@ -241,15 +231,9 @@ struct latch_cursor {
 
 static int dump_listener(struct sk_buff *skb, struct netlink_callback *cb, const struct sock *sk)
 {
-	void *header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				   dump_family(cb), NLM_F_MULTI, IPSEC_CMD_LATCH_GET);
-	int err = header ? ipsec_describe_listener(skb, sk) : -EMSGSIZE;
+	void *header = message_begin(skb, cb, IPSEC_CMD_LATCH_GET);
 
-	if (!err)
-		genlmsg_end(skb, header);
-	else if (header)
-		genlmsg_cancel(skb, header);
-	return err;
+	return message_end(skb, header, header ? ipsec_describe_listener(skb, sk) : -EMSGSIZE);
 }
 
 static int dump_listeners(struct sk_buff *skb, struct netlink_callback *cb)
@@ -331,16 +315,12 @@ static int dump_bindings(struct sk_buff *skb, struct netlink_callback *cb,
 			continue;	/* resized: some may come twice */
 		if (!ipsec_sa_valid(binding->x))
 			continue;	/* kept for what has come, see ipsec_identity_reap() */
-		header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-				     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_IDENTITY_GET);
-		if (!header)
-			return -EMSGSIZE;
-		err = ipsec_describe_identity(skb, binding->x, binding->identity);
-		if (err) {
-			genlmsg_cancel(skb, header);
+		header = message_begin(skb, cb, IPSEC_CMD_IDENTITY_GET);
+		err = header ? ipsec_describe_identity(skb, binding->x, binding->identity) :
+			       -EMSGSIZE;
+		err = message_end(skb, header, err);
+		if (err)
 			return err;
-		}
-		genlmsg_end(skb, header);
 	}
 	return 0;
 }
@@ -378,16 +358,10 @@ int ipsec_dump_identities(struct sk_buff *skb, struct netlink_callback *cb)
 int ipsec_dump_negotiation(struct sk_buff *skb, struct netlink_callback *cb,
 			   const struct ipsec_negotiation *negotiation)
 {
-	void *header;
+	void *header = message_begin(skb, cb, IPSEC_CMD_REQUEST_GET);
+	int err = -EMSGSIZE;
 
-	header = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
-			     dump_family(cb), NLM_F_MULTI, IPSEC_CMD_REQUEST_GET);
-	if (!header)
-		return -EMSGSIZE;
-	if (ipsec_describe_negotiation(skb, ipsec_net(sock_net(skb->sk)), negotiation)) {
-		genlmsg_cancel(skb, header);
-		return -EMSGSIZE;
-	}
-	genlmsg_end(skb, header);
-	return 0;
+	if (header)
+		err = ipsec_describe_negotiation(skb, ipsec_net(sock_net(skb->sk)), negotiation);
+	return message_end(skb, header, err);
 }

@@ -6,33 +6,6 @@
  */
 #include "bad_netlink.h"
 
-#define NESTED		NLA_F_NESTED
-#define ANY_TEXT	"?"
-
-static void expect(int error, const char *text, int offset, uint32_t missing)
-{
-	if (!answer.received)
-		complain("# no answer\n");
-	if (answer.error != error)
-		complain("# error %d (%s), wanted %d\n", answer.error, strerror(answer.error),
-			 error);
-	if (text ? strcmp(text, ANY_TEXT) && strcmp(text, answer.text) : *answer.text)
-		complain("# text '%s', wanted '%s'\n", answer.text, text ?: "");
-	if (text && !*answer.text)
-		complain("# no text\n");
-	if (answer.offset != offset)
-		complain("# blames offset %d, wanted %d\n", answer.offset, offset);
-	if (answer.missing != missing)
-		complain("# misses attribute %u, wanted %u\n", answer.missing, missing);
-	if (answer.messages)
-		complain("# %u messages came nevertheless\n", answer.messages);
-}
-
-#define UNKNOWN		"Unknown attribute type"
-#define FAILED		"Attribute failed policy validation"
-#define LENGTH		"invalid attribute length"
-#define NO_NEST		"NLA_F_NESTED not expected"
-#define RANGE		"integer out of range"
 #define LEFTOVER	"bytes leftover after parsing attributes"
 #define FLAGS		"ambiguous or reserved bits set in nlmsg_flags"
 #define NO_TOKEN	"no token of this process and namespace, or what it stood for is gone"

@@ -317,6 +317,41 @@ static inline struct mnl_socket *netlink_open(int protocol)
 	return nl;
 }
 
+/* ---------------------------------------------------------------- refusals */
+
+#define NESTED		NLA_F_NESTED
+#define ANY_TEXT	"?"
+
+/* the kernel's own */
+#define UNKNOWN		"Unknown attribute type"
+#define FAILED		"Attribute failed policy validation"
+#define LENGTH		"invalid attribute length"
+#define NO_NEST		"NLA_F_NESTED not expected"
+#define RANGE		"integer out of range"
+
+/*
+ * What the last answer is: nothing else came, it blames the attribute at @offset if that
+ * is not 0, and misses one of the type @missing. @text may be NULL: none.
+ */
+static inline void expect(int error, const char *text, int offset, uint32_t missing)
+{
+	if (!answer.received)
+		complain("# no answer\n");
+	if (answer.error != error)
+		complain("# error %d (%s), wanted %d\n", answer.error, strerror(answer.error),
+			 error);
+	if (text ? strcmp(text, ANY_TEXT) && strcmp(text, answer.text) : *answer.text)
+		complain("# text '%s', wanted '%s'\n", answer.text, text ?: "");
+	if (text && !*answer.text)
+		complain("# no text\n");
+	if (answer.offset != offset)
+		complain("# blames offset %d, wanted %d\n", answer.offset, offset);
+	if (answer.missing != missing)
+		complain("# misses attribute %u, wanted %u\n", answer.missing, missing);
+	if (answer.messages)
+		complain("# %u messages came nevertheless\n", answer.messages);
+}
+
 /* -------------------------------------------------------- nothing may change */
 
 struct state {

@@ -139,17 +139,17 @@ fi
 # What is started in the background does not hear of an interrupt.
 trap 'trap - TERM; kill 0' INT TERM
 verdict=("$LOG/expected" "$SKIPS")
-running=()
+declare -A running=()
 for list in "$LOG"/list.*; do
 	[ -e "$list" ] || continue
 	group=${list##*/list.}
 	if [ "$group" != host ] && [ ${#running[@]} -ge "$GUESTS" ]; then
-		wait -n -p ended "${running[@]}" || :
-		mapfile -t running < <(printf '%s\n' "${running[@]}" | grep -vx "$ended" || :)
+		wait -n -p ended "${!running[@]}" || :
+		unset "running[$ended]"
 	fi
 	{ run_group "$list" "$group" 2>&1 | sed -u "s/^/$group: /"; } &
 	if [ "$group" != host ]; then
-		running+=("$!")
+		running[$!]=$group
 		verdict+=("$LOG/$group/console.log")
 	fi
 	verdict+=("$LOG/$group/tests.log")
