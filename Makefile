@@ -45,9 +45,8 @@ help:
 	@echo 'make bench        count instructions in a guest, into build/bench.json; PARTS=latch'
 	@echo 'make bench-scale  the same for up to 100,000 SAs and connections and 10,000 processes,'
 	@echo '                  into build/bench-scale.json and .png; MEM=4G'
-	@echo 'make lint-deep    coccinelle, clang: minutes; its packages are installed by hand'
 	@echo 'make shell        a shell in the same guest, module loaded'
-	@echo 'make lint         checkpatch, sparse, W=1, kernel-doc, cppcheck, ...'
+	@echo 'make lint         checkpatch, sparse, W=1, kernel-doc, coccinelle, cppcheck, clang, ...'
 	@echo 'make clean        remove build products, but not the downloaded kernel'
 	@echo 'make distclean    remove everything in build/'
 	@echo
@@ -252,10 +251,6 @@ lint: packages
 	+@$(MAKE) --no-print-directory -s $(KSELFTEST)/kselftest.h
 	@KDIR=$(KDIR) selftests/lint.sh
 
-lint-deep:
-	+@$(MAKE) --no-print-directory -s $(KSELFTEST)/kselftest.h
-	@selftests/lint_deep.sh
-
 # ----------------------------------------------------------------- install
 
 man	:= $(wildcard Documentation/man/*.[1-8])
@@ -305,6 +300,6 @@ distclean:
 
 .PHONY: all help module fail lib examples tools selftests packages check check-long check-net \
 	check-debug check-debug-ci check-race fuzz fuzz-kernel demo bench bench-scale \
-	shell run-check run-demo run-bench run-bench-scale run-shell lint lint-deep install \
+	shell run-check run-demo run-bench run-bench-scale run-shell lint install \
 	install-module install-user clean distclean
 .DELETE_ON_ERROR:

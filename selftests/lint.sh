@@ -136,6 +136,10 @@ lint cppcheck cppcheck -q --enable=warning,portability --error-exitcode=1 \
 	'-Dmnl_attr_for_each(attr,nlh,offset)=while (next(&attr))' \
 	"${userspace[@]}"
 
+# --------------------------------- the kernel's rules for coccinelle, clang's analyzer
+lint coccinelle selftests/lint_coccinelle.sh
+lint clang-analyzer selftests/lint_clang.sh
+
 # ---------------------------------------------------------------- shellcheck
 # 1091: lib.sh is found at run time, from the top of the tree; 2154: so are the
 # variables it sets; 2015: "a && b || c" is how results are told here.

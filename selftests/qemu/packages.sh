@@ -37,7 +37,7 @@ packages=(
 	debhelper dh-dkms dpkg-dev fakeroot
 
 	# make lint
-	perl sparse cppcheck shellcheck
+	perl sparse coccinelle cppcheck shellcheck
 )
 
 missing=()
