@@ -155,7 +155,9 @@ elsewhere() {
 
 	evil $IP link add xfrm9 type xfrm dev veth if_id 43
 	evil $IP link set xfrm9 netns left
-	left $IP link set xfrm9 addrgenmode none up
+	# first the one: it would send for an address of its own
+	left $IP link set xfrm9 addrgenmode none
+	left $IP link set xfrm9 up
 	left $IP route add "$RIGHT_IP" dev xfrm9 src "$LEFT_IP"
 	left ping -c 1 -W 1 "$RIGHT_IP" >/dev/null
 	check "$1: others send by it" test "$(sent xfrm9)" -gt 0

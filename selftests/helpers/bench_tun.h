@@ -286,26 +286,33 @@ static inline void tun_drain(void)
 		;
 }
 
+/* The next TCP segment that the host sends. Other work of its may come first. */
+static inline const struct tcphdr *tun_tcp_wait(struct packet *packet)
+{
+	const struct tcphdr *tcp;
+	unsigned int tries;
+	size_t size;
+
+	for (tries = 0; !(tcp = tun_tcp(packet, &size)) && tries < 5000; tries++)
+		usleep(1000);
+	return tcp;
+}
+
 /* Be a peer that opens a connection. */
 static inline void flow_open(struct flow *flow)
 {
 	const struct tcphdr *tcp;
 	struct packet answer;
-	size_t size;
-	int tries;
 
 	tun_drain();
 	flow->seq = 1000;
 	flow->ack = 0;
 	inject_tcp(flow, TH_SYN);
 	flow->seq++;
-	for (tries = 0; tries < 100; tries++) {
-		tcp = tun_tcp(&answer, &size);
-		if (tcp && tcp->syn && tcp->ack && tcp->dest == htons(flow->port))
-			break;
-		usleep(1000);
-	}
-	if (tries == 100)
+	do {
+		tcp = tun_tcp_wait(&answer);
+	} while (tcp && (!tcp->syn || !tcp->ack || tcp->dest != htons(flow->port)));
+	if (!tcp)
 		errx(1, "no SYN-ACK");
 	flow->ack = ntohl(tcp->seq) + 1;
 	inject_tcp(flow, TH_ACK);

@@ -239,6 +239,7 @@ static int try_held(void)
 
 	if (send(connection[LEFT], "x", 1, MSG_NOSIGNAL) != 1)
 		return -errno;
+	usleep(50000);	/* a worker has still to bring what is decrypted */
 	ret = try_bind();
 	if (ret)
 		return ret;

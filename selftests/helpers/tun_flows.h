@@ -23,18 +23,6 @@ static inline void sysctl(const char *name, const char *value)
 	close(fd);
 }
 
-/* The next TCP segment that the host sends. Other work of its may come first. */
-static inline const struct tcphdr *tun_tcp_wait(struct packet *packet)
-{
-	const struct tcphdr *tcp;
-	unsigned int tries;
-	size_t size;
-
-	for (tries = 0; !(tcp = tun_tcp(packet, &size)) && tries < 5000; tries++)
-		usleep(1000);
-	return tcp;
-}
-
 static inline struct flow flow_numbered(unsigned int number)
 {
 	return (struct flow) {
