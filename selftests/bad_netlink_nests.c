@@ -14,6 +14,11 @@
 /* of the SA to it, as ipsec_up counts; htonl() is no constant */
 #define LEFT_SPI	__builtin_bswap32(0x1002)
 #define RIGHT_SPI	__builtin_bswap32(0x1001)
+/* of one that is promised to a keying daemon, and protects nothing so far */
+#define LARVAL_SPI	__builtin_bswap32(0x3001)
+#define LARVAL		"bash -c '. selftests/lib.sh && $IP xfrm state allocspi " \
+			"src 10.0.0.1 dst 10.0.0.2 proto esp mode transport " \
+			"min 0x3001 max 0x3001'"
 
 /* An attribute; the nests that it is in are the last ones of lesser depths before it. */
 struct item {
@@ -184,6 +189,8 @@ static const struct refusal {
 	  { SOMEBODY, SA, IN_U8(1, IPSEC_SA_REF_A_SATYPE, SADB_SATYPE_AH), RIGHT,
 	    SPI(RIGHT_SPI) }, ENOENT, NO_SA, BLAME(0, IPSEC_A_SA) },
 	{ "BIND: SPI of the other way", BIND, { SOMEBODY, SA, ESP, RIGHT, SPI(LEFT_SPI) }, ENOENT,
+	  NO_SA, BLAME(0, IPSEC_A_SA) },
+	{ "BIND: an SA without keys", BIND, { SOMEBODY, SA, ESP, RIGHT, SPI(LARVAL_SPI) }, ENOENT,
 	  NO_SA, BLAME(0, IPSEC_A_SA) },
 	{ "BIND: a good SA, then a bad one", BIND,
 	  { SOMEBODY, SA_IN, SA, ESP, RIGHT, SPI(LEFT_SPI) }, ENOENT, NO_SA,
@@ -562,6 +569,8 @@ int main(void)
 	memset(binding, 0xa5, sizeof(binding));
 	cgroup = open("/", O_RDONLY | O_DIRECTORY);
 	connect_hosts(nl);
+	if (system(LARVAL))
+		ksft_exit_fail_msg("no larval SA\n");
 	ksft_print_header();
 	ksft_set_plan(ARRAY_SIZE(refusals) + ARRAY_SIZE(strings) + LOCAL_STRINGS +
 		      ARRAY_SIZE(whole) + 7);
