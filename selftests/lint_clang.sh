@@ -8,7 +8,7 @@ set -u
 
 export out=$BUILD/lint/analysis
 
-# FILE CHECKER, below why. What is no longer found is a mistake in this list.
+# FILE CHECKER, below the reason. What is no longer found is a mistake in this list.
 known() {
 	# It looks at one file at a time, and takes it to be possible that a function of
 	# another file that is given an error to keep returns 0, so that nothing was put
@@ -41,7 +41,6 @@ analyze() {
 }
 export -f analyze
 
-rm -rf "$out"
 mkdir -p "$out"
 printf '%s\n' lib/*.c lib/examples/*.c tools/*.c tools/tokend/*.c tools/libexec/*.c |
 	xargs -P "$(nproc)" -I{} bash -c 'analyze {}'
